@@ -1,0 +1,17 @@
+/**
+ * An incremental aggregate. `add` may change and return the same accumulator, or return a new one.
+ * Results must not depend on the order of `add` and `merge` (commutative, associative), else they depend on parallelism.
+ */
+export interface Aggregate<T, Acc, R> {
+  create(): Acc
+  add(accumulator: Acc, value: T): Acc
+  /** Joins two accumulators into one; either may be changed. */
+  merge(left: Acc, right: Acc): Acc
+  result(accumulator: Acc): R
+  /** Takes a value out again, where the aggregate can: lets sliding windows drop a slice. */
+  retract?(accumulator: Acc, value: T): Acc
+}
+
+/** The result type of an aggregate. */
+// biome-ignore lint/suspicious/noExplicitAny: an aggregate is contravariant in T; only `any` matches every one of them
+export type ResultOf<A> = A extends Aggregate<any, any, infer R> ? R : never

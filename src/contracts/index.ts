@@ -1,0 +1,17 @@
+/**
+ * What users and connectors implement: operators, sources, sinks, aggregates. Types only.
+ * Leans on state/ (keyed stores) and records/. Read operator.ts first.
+ */
+export type { Aggregate, ResultOf } from "./aggregate.ts"
+export type { Operator, OperatorContext, Output } from "./operator.ts"
+export type { Committable, Sink, SinkContext, SinkJobContext, SinkWriter } from "./sink.ts"
+export type {
+  BadRecordPolicy,
+  MalformedRecord,
+  Position,
+  ReadContext,
+  Source,
+  SourceBatch,
+  Split,
+  SplitContext,
+} from "./source.ts"

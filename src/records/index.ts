@@ -1,0 +1,15 @@
+/** What travels: record batches, control elements, and the codecs that turn values into bytes. Leans on errors/ alone. Read element.ts first. */
+export {
+  type BarrierElement,
+  type ChannelElement,
+  type ControlElement,
+  type DataElement,
+  ElementKind,
+  END,
+  type EndElement,
+  IDLE,
+  type IdleElement,
+  type WatermarkElement,
+} from "./element.ts"
+export { NO_TIME, RecordBatch } from "./record-batch.ts"
+export type { ValueCodec } from "./value-codec.ts"
