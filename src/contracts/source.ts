@@ -31,6 +31,10 @@ export interface Source<T> {
    * watermark leaves the source until every split has been handed out.
    */
   readonly splitsInOrder: boolean
+  /** What happens to input that is no record. Default: `fail`. */
+  readonly badRecords?: BadRecordPolicy
+  /** Records per second over all readers, for rate-limited sources; see ReadContext.rate. */
+  readonly rate?: number
   /** Lists the splits, in the order in which they are to be read. May fail with a coded error (SOURCE_FILE_MISSING ...). */
   splits(context: SplitContext): Promise<readonly Split[]> | readonly Split[]
   /**

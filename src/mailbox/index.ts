@@ -3,3 +3,13 @@
  * local twin. Leans on records/ alone. Read channel.ts (the contract) first, then layout.ts.
  */
 export type { ChannelReceiver, ChannelSender, Doorbell } from "./channel.ts"
+export { createDoorbells, heartbeat, isSleeping, SharedDoorbell, Sleeper } from "./doorbell.ts"
+export { createLocalChannel, type LocalChannel, type LocalChannelOptions } from "./local-channel.ts"
+export {
+  createRing,
+  type RingOptions,
+  RingReceiver,
+  type RingReceiverOptions,
+  RingSender,
+  type RingSenderOptions,
+} from "./spsc-ring.ts"

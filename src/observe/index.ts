@@ -1,2 +1,4 @@
-/** What a running job tells of itself. Leans on nothing of the engine. Read job-metrics.ts first. */
+/** What a running job tells of itself: counters in shared memory and readings of them. Leans on nothing. Read job-metrics.ts first. */
 export type { JobMetrics, VertexMetrics } from "./job-metrics.ts"
+export { MetricsReader, type VertexShape } from "./metrics-reader.ts"
+export { type Counter, createMetricsBuffer, SubtaskMetrics } from "./subtask-metrics.ts"

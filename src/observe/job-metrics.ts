@@ -1,4 +1,4 @@
-/** A reading of one vertex (a chain of operators) over all of its subtasks. Shares are of the time since the last reading, 0..1, mean over subtasks. */
+/** A reading of one vertex (a chain of operators) over all of its subtasks. Shares are of the time since the last reading, 0..1, mean over subtasks; what is left to 1 is time in which it had work while other subtasks of its worker ran. */
 export interface VertexMetrics {
   readonly id: string
   /** Names of the chained operators, e.g. `source -> filter -> map`. */

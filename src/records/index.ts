@@ -1,4 +1,5 @@
 /** What travels: record batches, control elements, and the codecs that turn values into bytes. Leans on errors/ alone. Read element.ts first. */
+export { BatchCodec } from "./batch-codec.ts"
 export {
   type BarrierElement,
   type ChannelElement,
@@ -11,5 +12,7 @@ export {
   type IdleElement,
   type WatermarkElement,
 } from "./element.ts"
+export { MsgpackCodec } from "./msgpack-codec.ts"
+export { findUnserializable, type Unserializable } from "./plainness.ts"
 export { NO_TIME, RecordBatch } from "./record-batch.ts"
 export type { ValueCodec } from "./value-codec.ts"

@@ -7,9 +7,16 @@ export const NO_TIME: number = Number.NEGATIVE_INFINITY
  * hash edges only (empty elsewhere), so that a key is hashed once.
  */
 export class RecordBatch {
-  readonly values: unknown[] = []
-  readonly times: number[] = []
-  readonly keyHashes: number[] = []
+  readonly values: unknown[]
+  readonly times: number[]
+  readonly keyHashes: number[]
+
+  /** Takes the columns over: whoever passes them no longer writes to them. */
+  constructor(values: unknown[] = [], times: number[] = [], keyHashes: number[] = []) {
+    this.values = values
+    this.times = times
+    this.keyHashes = keyHashes
+  }
 
   get size(): number {
     return this.values.length

@@ -1,0 +1,414 @@
+import type { Committable, Operator, OperatorContext, Output } from "../contracts/index.ts"
+import { SinkOperator } from "../operators/index.ts"
+import type { PhysicalOperator, Vertex } from "../plan/index.ts"
+import type { RecordBatch } from "../records/index.ts"
+import { HeapKeyedStore, type KeyedStore } from "../state/index.ts"
+import type { SubtaskMetrics } from "../observe/index.ts"
+import type { EdgeWriter } from "./edge-writer.ts"
+import { operatorFailure } from "./operator-failure.ts"
+import type { Pressure } from "./pressure.ts"
+
+export interface ChainOptions {
+  readonly vertex: Vertex
+  readonly subtask: number
+  readonly keyGroups: number
+  readonly pressure: Pressure
+  readonly metrics: SubtaskMetrics
+  /** The instance of each operator, in the vertex's order. */
+  readonly operators: readonly Operator[]
+  /** Writers of the edges that leave each operator: by operator index, then by output (`undefined`: the main one). */
+  readonly writers: readonly { readonly operator: number; readonly side: string | undefined; readonly writer: EdgeWriter }[]
+  now(): number
+  wake(): void
+}
+
+/**
+ * The operators of one subtask, joined by method calls: a tree in pre-order, parents first.
+ *
+ * Records go in at the head. A watermark, and later the end, walks the operators in order; the walk waits wherever an
+ * operator holds output that it could not emit, and goes on at the next call.
+ */
+export class Chain {
+  readonly #links: readonly Link[]
+  /** Operators that may hold output back, deepest first. */
+  readonly #resumable: readonly Link[]
+  readonly #pressure: Pressure
+  readonly #head: Output<unknown>
+  readonly #headContext: LinkContext
+  readonly #sinks: readonly { readonly id: string; readonly operator: SinkOperator<unknown> }[]
+  readonly #subtask: number
+  #walk: { readonly kind: "watermark" | "finish"; next: number } | undefined
+  #opened = 0
+  watermarkMs = Number.NEGATIVE_INFINITY
+
+  constructor(options: ChainOptions) {
+    const { vertex, pressure } = options
+    this.#pressure = pressure
+    this.#subtask = options.subtask
+    const links = vertex.operators.map(
+      (operator, index) => new Link(operator, index, depthOf(vertex, index), options.operators[index]!, options),
+    )
+    this.#links = links
+    for (const link of links) {
+      const targetsOf = (side: string | undefined): Output<unknown>[] => [
+        ...links
+          .filter((child) => child.physical.parent === link.index && child.physical.parentSide === side)
+          .map((child) => child.entry),
+        ...options.writers.filter((edge) => edge.operator === link.index && edge.side === side).map((edge) => edge.writer),
+      ]
+      link.connect(targetsOf)
+    }
+    this.#resumable = links.filter((link) => "pending" in link.operator).sort((a, b) => b.depth - a.depth)
+    this.#head = links[0]!.entry
+    this.#headContext = links[0]!.context
+    this.#sinks = links.flatMap((link) =>
+      link.operator instanceof SinkOperator ? [{ id: link.physical.id, operator: link.operator }] : [],
+    )
+  }
+
+  open(): void {
+    for (const link of this.#links) {
+      link.guard(() => link.operator.open?.(link.context))
+      this.#opened += 1
+    }
+  }
+
+  get blocked(): boolean {
+    return this.#pressure.level !== 0
+  }
+
+  /**
+   * Feeds records `from` up to `to` of a batch into the head, until something downstream is at its bound.
+   * @returns the index of the first record not taken
+   */
+  run(batch: RecordBatch, from: number, to: number): number {
+    const { values, times, keyHashes } = batch
+    const head = this.#head
+    const pressure = this.#pressure
+    const context = this.#headContext
+    let index = from
+    if (keyHashes.length > 0) {
+      while (index < to) {
+        context.keyHash = keyHashes[index]!
+        head.emit(values[index], times[index]!)
+        index += 1
+        if (pressure.level !== 0) break
+      }
+      return index
+    }
+    while (index < to) {
+      head.emit(values[index], times[index]!)
+      index += 1
+      if (pressure.level !== 0) break
+    }
+    return index
+  }
+
+  /** Feeds one record into the head. */
+  emit(value: unknown, timeMs: number): void {
+    this.#head.emit(value, timeMs)
+  }
+
+  /** Begins to hand a new watermark through the operators. Call `advance` until it answers true. */
+  beginWatermark(watermarkMs: number): void {
+    this.watermarkMs = watermarkMs
+    this.#walk = { kind: "watermark", next: 0 }
+  }
+
+  /** Begins to finish the operators, after the last watermark. Call `advance` until it answers true. */
+  beginFinish(): void {
+    this.#walk = { kind: "finish", next: 0 }
+  }
+
+  /**
+   * Goes on with whatever was held back: pending output first, deepest operator first, then the walk.
+   * @returns true when nothing is left: the subtask may take input, or hand the watermark on
+   */
+  advance(): boolean {
+    if (this.#pressure.level !== 0) this.#resume()
+    while (this.#walk !== undefined) {
+      if (this.#pressure.level !== 0) return false
+      if (this.#walk.next === this.#links.length) {
+        this.#walk = undefined
+        break
+      }
+      const link = this.#links[this.#walk.next]!
+      this.#walk.next += 1
+      if (this.#walk.kind === "watermark") link.watermark(this.watermarkMs)
+      else link.finish()
+    }
+    return this.#pressure.level === 0
+  }
+
+  get walking(): boolean {
+    return this.#walk !== undefined
+  }
+
+  /** Lets sinks write what they have gathered. */
+  flushSinks(): void {
+    for (const { operator } of this.#sinks) operator.flush()
+  }
+
+  get hasSinks(): boolean {
+    return this.#sinks.length > 0
+  }
+
+  /** Records written by this chain's sinks. */
+  get recordsWritten(): number {
+    return this.#sinks.reduce((sum, { operator }) => sum + operator.recordsWritten, 0)
+  }
+
+  /** Makes all that was written durable. @returns what the sinks are to commit, by operator id */
+  async prepareCommit(checkpointId: number): Promise<Record<string, readonly Committable[]>> {
+    const prepared: Record<string, readonly Committable[]> = {}
+    for (const { id, operator } of this.#sinks) {
+      try {
+        prepared[id] = await operator.prepareCommit(checkpointId)
+      } catch (error) {
+        throw operatorFailure(error, id, this.#subtask)
+      }
+    }
+    return prepared
+  }
+
+  /** Closes every operator that was opened, also when one of them fails. @throws the first failure, after all were closed */
+  async close(failed: boolean): Promise<void> {
+    const failures: unknown[] = []
+    for (const link of this.#links.slice(0, failed ? this.#links.length : this.#opened)) {
+      try {
+        await link.operator.close?.(failed)
+      } catch (error) {
+        failures.push(operatorFailure(error, link.physical.id, this.#subtask))
+      }
+    }
+    if (failures.length > 0) throw failures[0]
+  }
+
+  #resume(): void {
+    this.#pressure.resetPending()
+    for (const link of this.#resumable) {
+      if (link.operator.pending !== true) continue
+      link.resume()
+      if (link.operator.pending === true) this.#pressure.operatorPending(link.depth)
+    }
+  }
+}
+
+function depthOf(vertex: Vertex, index: number): number {
+  let depth = 0
+  for (let at = vertex.operators[index]!.parent; at !== -1; at = vertex.operators[at]!.parent) depth += 1
+  return depth
+}
+
+/** One operator in its chain. */
+class Link {
+  readonly physical: PhysicalOperator
+  readonly index: number
+  readonly depth: number
+  readonly operator: Operator
+  readonly context: LinkContext
+  readonly entry: OperatorEntry
+  readonly #pressure: Pressure
+
+  constructor(physical: PhysicalOperator, index: number, depth: number, operator: Operator, options: ChainOptions) {
+    this.physical = physical
+    this.index = index
+    this.depth = depth
+    this.operator = operator
+    this.#pressure = options.pressure
+    this.context = new LinkContext(physical.id, options)
+    this.entry =
+      "pending" in operator
+        ? new ResumableEntry(this, options.pressure)
+        : new OperatorEntry(this)
+  }
+
+  get subtask(): number {
+    return this.context.subtask
+  }
+
+  connect(targetsOf: (side: string | undefined) => Output<unknown>[]): void {
+    this.entry.out = joinOutputs(targetsOf(undefined), this.#pressure, this.depth)
+    this.context.connect((tag) => joinOutputs(targetsOf(tag), this.#pressure, this.depth))
+  }
+
+  watermark(watermarkMs: number): void {
+    this.context.watermarkMs = watermarkMs
+    if (this.operator.onWatermark === undefined) return
+    this.guard(() => this.operator.onWatermark!(watermarkMs, this.entry.out))
+    this.#notePending()
+  }
+
+  finish(): void {
+    if (this.operator.finish === undefined) return
+    this.guard(() => this.operator.finish!(this.entry.out))
+    this.#notePending()
+  }
+
+  resume(): void {
+    this.guard(() => this.operator.resume!(this.entry.out))
+  }
+
+  guard(call: () => void): void {
+    try {
+      call()
+    } catch (error) {
+      throw operatorFailure(error, this.physical.id, this.subtask)
+    }
+  }
+
+  #notePending(): void {
+    if (this.operator.pending === true) this.#pressure.operatorPending(this.depth)
+  }
+}
+
+/** Where records enter an operator. Its errors get the operator's name here, at no cost while nothing is thrown. */
+class OperatorEntry implements Output<unknown> {
+  protected readonly operator: Operator
+  readonly #link: Link
+  out: Output<unknown> = NOWHERE
+
+  constructor(link: Link) {
+    this.#link = link
+    this.operator = link.operator
+  }
+
+  emit(value: unknown, timeMs: number): void {
+    try {
+      this.operator.onRecord(value, timeMs, this.out)
+    } catch (error) {
+      throw operatorFailure(error, this.#link.physical.id, this.#link.subtask, { value })
+    }
+  }
+
+  /** Asked through the joined output of the operator above, which knows its own depth. */
+  get full(): boolean {
+    return this.out.full
+  }
+}
+
+/** An entry that also tells the subtask when the operator could not emit everything. */
+class ResumableEntry extends OperatorEntry {
+  readonly #pressure: Pressure
+  readonly #depth: number
+
+  constructor(link: Link, pressure: Pressure) {
+    super(link)
+    this.#pressure = pressure
+    this.#depth = link.depth
+  }
+
+  override emit(value: unknown, timeMs: number): void {
+    super.emit(value, timeMs)
+    if (this.operator.pending === true) this.#pressure.operatorPending(this.#depth)
+  }
+}
+
+/** All consumers of one output of an operator at `depth`. */
+function joinOutputs(targets: readonly Output<unknown>[], pressure: Pressure, depth: number): Output<unknown> {
+  const [first, ...others] = targets
+  if (first === undefined) return NOWHERE
+  if (others.length === 0) return new SingleOutput(first, pressure, depth)
+  return new FanOutput(targets, pressure, depth)
+}
+
+class SingleOutput implements Output<unknown> {
+  readonly #target: Output<unknown>
+  readonly #pressure: Pressure
+  readonly #level: number
+
+  constructor(target: Output<unknown>, pressure: Pressure, depth: number) {
+    this.#target = target
+    this.#pressure = pressure
+    this.#level = depth + 1
+  }
+
+  emit(value: unknown, timeMs: number): void {
+    this.#target.emit(value, timeMs)
+  }
+
+  get full(): boolean {
+    return this.#pressure.level > this.#level
+  }
+}
+
+class FanOutput implements Output<unknown> {
+  readonly #targets: readonly Output<unknown>[]
+  readonly #pressure: Pressure
+  readonly #level: number
+
+  constructor(targets: readonly Output<unknown>[], pressure: Pressure, depth: number) {
+    this.#targets = targets
+    this.#pressure = pressure
+    this.#level = depth + 1
+  }
+
+  emit(value: unknown, timeMs: number): void {
+    for (const target of this.#targets) target.emit(value, timeMs)
+  }
+
+  get full(): boolean {
+    return this.#pressure.level > this.#level
+  }
+}
+
+/** An output that nobody reads: the plan has warned of it. */
+const NOWHERE: Output<unknown> = {
+  emit(): void {
+    // Unread by the user's choice; the operator counts what it sends to a side output.
+  },
+  full: false,
+}
+
+class LinkContext implements OperatorContext {
+  readonly operatorId: string
+  readonly subtask: number
+  readonly parallelism: number
+  keyHash = 0
+  watermarkMs = Number.NEGATIVE_INFINITY
+  readonly #options: ChainOptions
+  readonly #stores = new Map<string, KeyedStore<unknown>>()
+  readonly #sides = new Map<string, Output<unknown>>()
+  #join: ((tag: string) => Output<unknown>) | undefined
+
+  constructor(operatorId: string, options: ChainOptions) {
+    this.operatorId = operatorId
+    this.subtask = options.subtask
+    this.parallelism = options.vertex.parallelism
+    this.#options = options
+  }
+
+  connect(join: (tag: string) => Output<unknown>): void {
+    this.#join = join
+  }
+
+  now(): number {
+    return this.#options.now()
+  }
+
+  keyedStore<V>(name: string): KeyedStore<V> {
+    let store = this.#stores.get(name)
+    if (store === undefined) {
+      store = new HeapKeyedStore<unknown>(this.#options.keyGroups)
+      this.#stores.set(name, store)
+    }
+    return store as KeyedStore<V>
+  }
+
+  side(tag: string): Output<unknown> {
+    let side = this.#sides.get(tag)
+    if (side === undefined) {
+      side = this.#join!(tag)
+      this.#sides.set(tag, side)
+    }
+    return side
+  }
+
+  count(counter: "late" | "skipped", amount: number): void {
+    this.#options.metrics.add(counter, amount)
+  }
+
+  wake(): void {
+    this.#options.wake()
+  }
+}

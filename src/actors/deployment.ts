@@ -1,0 +1,191 @@
+import { SinkOperator } from "../operators/index.ts"
+import { createLocalChannel, type ChannelReceiver, type ChannelSender, RingReceiver, RingSender, SharedDoorbell } from "../mailbox/index.ts"
+import { SubtaskMetrics } from "../observe/index.ts"
+import { type ChannelSpec, listChannels, type PhysicalOperator, type PhysicalPlan, type Vertex, workerOf } from "../plan/index.ts"
+import { MsgpackCodec } from "../records/index.ts"
+import type { Operator } from "../contracts/index.ts"
+import { Chain } from "./chain.ts"
+import type { SharedBuffers } from "./control.ts"
+import { createEdgeWriter, type EdgeWriter } from "./edge-writer.ts"
+import { InputGate } from "./input-gate.ts"
+import { OutChannel } from "./out-channel.ts"
+import { Pressure } from "./pressure.ts"
+import { SourceReader } from "./source-reader.ts"
+import { Subtask } from "./subtask.ts"
+
+/** Records a channel holds at most. */
+export const CHANNEL_CREDITS = 2048
+
+export interface DeploymentOptions {
+  readonly plan: PhysicalPlan
+  readonly worker: number
+  readonly runId: string
+  readonly buffers: SharedBuffers
+  readonly signal: AbortSignal
+  now(): number
+  sleep(ms: number): Promise<void>
+  wake(): void
+  requestSplit(vertex: number, subtask: number): void
+  toMain(operatorId: string, values: readonly unknown[]): Promise<void>
+}
+
+/** One worker's share of a job. */
+export interface Deployment {
+  /** Downstream first: what is consumed makes room for what is produced. */
+  readonly subtasks: readonly Subtask[]
+  /** Source readers by `vertex:subtask`. */
+  readonly readers: ReadonlyMap<string, SourceReader>
+}
+
+/** Slot of a vertex's first subtask in the shared metrics. */
+export function firstSlotOf(plan: PhysicalPlan, vertex: number): number {
+  return plan.vertices.slice(0, vertex).reduce((sum, each) => sum + each.parallelism, 0)
+}
+
+/** Builds the subtasks that live on one worker and connects them to all others. Sinks' writers are opened here. */
+export async function deploy(options: DeploymentOptions): Promise<Deployment> {
+  const { plan, worker } = options
+  const ends = connect(options)
+  const readers = new Map<string, SourceReader>()
+  const subtasks: Subtask[] = []
+  for (const vertex of [...plan.vertices].reverse()) {
+    for (let subtask = 0; subtask < vertex.parallelism; subtask++) {
+      if (workerOf(subtask, plan.workers) !== worker) continue
+      subtasks.push(await buildSubtask(options, vertex, subtask, ends, readers))
+    }
+  }
+  for (const subtask of subtasks) subtask.open()
+  return { subtasks, readers }
+}
+
+/** This worker's ends of the channels. */
+interface ChannelEnds {
+  readonly senders: ReadonlyMap<ChannelSpec, { readonly sender: ChannelSender; readonly local: boolean }>
+  readonly receivers: ReadonlyMap<ChannelSpec, ChannelReceiver>
+}
+
+function connect({ plan, worker, buffers, wake }: DeploymentOptions): ChannelEnds {
+  const senders = new Map<ChannelSpec, { sender: ChannelSender; local: boolean }>()
+  const receivers = new Map<ChannelSpec, ChannelReceiver>()
+  for (const spec of listChannels(plan)) {
+    if (spec.fromWorker === worker && spec.toWorker === worker) {
+      const { sender, receiver } = createLocalChannel({ capacityRecords: CHANNEL_CREDITS, wakeReceiver: wake, wakeSender: wake })
+      senders.set(spec, { sender, local: true })
+      receivers.set(spec, receiver)
+    } else if (spec.fromWorker === worker) {
+      const receiverBell = new SharedDoorbell(buffers.doorbells, spec.toWorker)
+      senders.set(spec, { sender: new RingSender({ ring: buffers.rings[spec.index]!, codec: new MsgpackCodec(), receiverBell }), local: false })
+    } else if (spec.toWorker === worker) {
+      const senderBell = new SharedDoorbell(buffers.doorbells, spec.fromWorker)
+      receivers.set(spec, new RingReceiver({ ring: buffers.rings[spec.index]!, codec: new MsgpackCodec(), senderBell }))
+    }
+  }
+  return { senders, receivers }
+}
+
+async function buildSubtask(
+  options: DeploymentOptions,
+  vertex: Vertex,
+  subtask: number,
+  ends: ChannelEnds,
+  readers: Map<string, SourceReader>,
+): Promise<Subtask> {
+  const { plan } = options
+  const metrics = new SubtaskMetrics(options.buffers.metrics, firstSlotOf(plan, vertex.index) + subtask)
+  const pressure = new Pressure()
+  const writers = buildWriters(plan, vertex, subtask, ends, pressure)
+  const outputs = writers.flatMap(({ writer }) => writer.channels)
+  metrics.set("credits", outputs.reduce((sum, channel) => sum + channel.capacityRecords, 0))
+  const operators = await Promise.all(vertex.operators.map((operator) => createOperator(operator, options, vertex, subtask)))
+  const chain = new Chain({
+    vertex,
+    subtask,
+    keyGroups: plan.keyGroups,
+    pressure,
+    metrics,
+    operators,
+    writers,
+    now: options.now,
+    wake: options.wake,
+  })
+  const head = vertex.operators[0]!
+  const startedMs = options.now()
+  const common = { vertexId: vertex.id, subtask, chain, outputs, metrics, startedMs, wake: options.wake }
+  if (head.node.role.type === "source") {
+    const reader = new SourceReader({
+      source: head.node.role.source,
+      operatorId: head.id,
+      subtask,
+      parallelism: vertex.parallelism,
+      eventTime: head.node.role.eventTime,
+      metrics,
+      requestSplit: () => options.requestSplit(vertex.index, subtask),
+      now: options.now,
+      sleep: options.sleep,
+      wake: options.wake,
+    })
+    readers.set(`${vertex.index}:${subtask}`, reader)
+    return new Subtask({ ...common, input: reader })
+  }
+  const inputs = [...ends.receivers].filter(([spec]) => spec.edge.to === vertex.index && spec.toSubtask === subtask)
+  return new Subtask({ ...common, input: new InputGate(inputs.map(([, receiver]) => receiver)) })
+}
+
+function buildWriters(
+  plan: PhysicalPlan,
+  vertex: Vertex,
+  subtask: number,
+  ends: ChannelEnds,
+  pressure: Pressure,
+): { operator: number; side: string | undefined; writer: EdgeWriter }[] {
+  return plan.edges
+    .filter((edge) => edge.from === vertex.index)
+    .map((edge) => {
+      const channels = [...ends.senders]
+        .filter(([spec]) => spec.edge === edge && spec.fromSubtask === subtask)
+        .map(([, { sender, local }]) => new OutChannel(sender, pressure, { checksRecords: local }))
+      const writer = createEdgeWriter({
+        exchange: edge.exchange,
+        channels,
+        pressure,
+        subtask,
+        keyGroups: plan.keyGroups,
+        keyOf: edge.keyOf,
+      })
+      return { operator: edge.fromOperator, side: edge.side, writer }
+    })
+}
+
+async function createOperator(
+  operator: PhysicalOperator,
+  options: DeploymentOptions,
+  vertex: Vertex,
+  subtask: number,
+): Promise<Operator> {
+  const { role } = operator.node
+  switch (role.type) {
+    case "source":
+      return new PassOn()
+    case "operator":
+      return role.create()
+    case "sink": {
+      const writer = await role.sink.writer({
+        jobName: options.plan.jobName,
+        runId: options.runId,
+        operatorId: operator.id,
+        parallelism: vertex.parallelism,
+        subtask,
+        signal: options.signal,
+        toMain: (values) => options.toMain(operator.id, values),
+      })
+      return new SinkOperator({ writer })
+    }
+  }
+}
+
+/** The head of a source's chain: records enter the operators as they were read. */
+class PassOn implements Operator {
+  onRecord(value: unknown, timeMs: number, out: { emit(value: unknown, timeMs: number): void }): void {
+    out.emit(value, timeMs)
+  }
+}

@@ -1,0 +1,185 @@
+import { EngineError } from "../errors/index.ts"
+import type { ChannelSender } from "../mailbox/index.ts"
+import { type ControlElement, ElementKind, findUnserializable, RecordBatch } from "../records/index.ts"
+import type { Pressure } from "./pressure.ts"
+
+const NO_WATERMARK = Number.NEGATIVE_INFINITY
+/** Same-thread edges check these first records of a channel, then one in CHECK_EVERY: as the codec does for other threads. */
+const CHECK_FIRST = 64
+const CHECK_EVERY = 256
+
+/**
+ * The sender's side of one channel: gathers records into batches, keeps what the channel refused, and keeps control
+ * elements in their place.
+ *
+ * - Records are always taken; while something is refused, the subtask's pressure says so and takes no new input.
+ * - A batch leaves when it is full, or at the end of a step when the receiver has nothing to do (`flush`): so batches
+ *   grow under load and shrink to one record when idle, without a linger.
+ * - A watermark waits behind the open batch and is replaced by a newer one; it takes the later place, and it never
+ *   crosses a barrier (laws FIFO-2, RING-7).
+ */
+export class OutChannel {
+  readonly #sender: ChannelSender
+  readonly #pressure: Pressure
+  readonly #checksRecords: boolean
+  #open = new RecordBatch()
+  #openLimit: number
+  /** Behind the open batch. */
+  #watermarkMs = NO_WATERMARK
+  #idle: ControlElement | undefined
+  /** Refused so far, in order. */
+  readonly #backlog: (RecordBatch | ControlElement)[] = []
+  #blocked = false
+  #checked = 0
+  /** Records taken since the start. */
+  recordsTaken = 0
+
+  /** @param options.checksRecords whether to look for values that could not go to another thread (same-thread edges) */
+  constructor(sender: ChannelSender, pressure: Pressure, options: { checksRecords: boolean }) {
+    this.#sender = sender
+    this.#pressure = pressure
+    this.#checksRecords = options.checksRecords
+    this.#openLimit = sender.preferredBatchSize
+  }
+
+  append(value: unknown, timeMs: number): void {
+    const open = this.#open
+    open.values.push(value)
+    open.times.push(timeMs)
+    if (open.values.length >= this.#openLimit) this.#seal()
+  }
+
+  appendKeyed(value: unknown, timeMs: number, keyHash: number): void {
+    const open = this.#open
+    open.values.push(value)
+    open.times.push(timeMs)
+    open.keyHashes.push(keyHash)
+    if (open.values.length >= this.#openLimit) this.#seal()
+  }
+
+  watermark(timeMs: number): void {
+    this.#watermarkMs = timeMs
+    this.#idle = undefined
+  }
+
+  idle(element: ControlElement): void {
+    this.#idle = element
+  }
+
+  /** A barrier or the end: goes behind everything taken so far. */
+  mark(element: ControlElement): void {
+    this.#seal()
+    this.#send(element)
+  }
+
+  /**
+   * Hands on what can go. @param everything also a batch that is not full although the receiver is still busy
+   * @returns true when something moved
+   */
+  flush(everything: boolean): boolean {
+    this.#sender.flush()
+    const moved = this.#blocked ? this.#drainBacklog() : false
+    if (this.#blocked || !this.#hasOpen()) return moved
+    if (!everything && this.#sender.inFlightRecords > 0) return moved
+    this.#seal()
+    return true
+  }
+
+  /** True when nothing is kept here any more. */
+  get drained(): boolean {
+    return !this.#blocked && !this.#hasOpen() && this.#sender.flush()
+  }
+
+  get inFlightRecords(): number {
+    return this.#sender.inFlightRecords
+  }
+
+  get capacityRecords(): number {
+    return this.#sender.capacityRecords
+  }
+
+  #hasOpen(): boolean {
+    return this.#open.values.length > 0 || this.#watermarkMs !== NO_WATERMARK || this.#idle !== undefined
+  }
+
+  /** Sends the open batch, then the watermark and idleness that wait behind it. */
+  #seal(): void {
+    if (this.#open.values.length > 0) {
+      const batch = this.#open
+      this.#open = new RecordBatch()
+      this.recordsTaken += batch.values.length
+      if (this.#checksRecords) this.#check(batch)
+      this.#send(batch)
+      this.#openLimit = this.#sender.preferredBatchSize
+    }
+    if (this.#watermarkMs !== NO_WATERMARK) {
+      const element: ControlElement = { kind: ElementKind.WATERMARK, timeMs: this.#watermarkMs }
+      this.#watermarkMs = NO_WATERMARK
+      this.#send(element)
+    }
+    if (this.#idle !== undefined) {
+      const element = this.#idle
+      this.#idle = undefined
+      this.#send(element)
+    }
+  }
+
+  #send(element: RecordBatch | ControlElement): void {
+    if (!this.#blocked && this.#offer(element)) return
+    if (!(element instanceof RecordBatch) && element.kind === ElementKind.WATERMARK) this.#dropOlderWatermark()
+    this.#backlog.push(element)
+    if (!this.#blocked) {
+      this.#blocked = true
+      this.#pressure.channelFilled()
+    }
+  }
+
+  #offer(element: RecordBatch | ControlElement): boolean {
+    return element instanceof RecordBatch ? this.#sender.offerData(element) : this.#sender.offerControl(element)
+  }
+
+  /** The newest watermark takes the later place; one that waits behind the same barrier is forgotten. */
+  #dropOlderWatermark(): void {
+    for (let index = this.#backlog.length - 1; index >= 0; index--) {
+      const element = this.#backlog[index]!
+      if (element instanceof RecordBatch) continue
+      if (element.kind === ElementKind.BARRIER) return
+      if (element.kind === ElementKind.WATERMARK) {
+        this.#backlog.splice(index, 1)
+        return
+      }
+    }
+  }
+
+  #drainBacklog(): boolean {
+    let sent = 0
+    while (sent < this.#backlog.length && this.#offer(this.#backlog[sent]!)) sent += 1
+    if (sent > 0) this.#backlog.splice(0, sent)
+    if (this.#backlog.length === 0) {
+      this.#blocked = false
+      this.#pressure.channelDrained()
+    }
+    return sent > 0
+  }
+
+  #check(batch: RecordBatch): void {
+    for (const value of batch.values) {
+      this.#checked += 1
+      if (this.#checked > CHECK_FIRST && this.#checked % CHECK_EVERY !== 0) continue
+      if (typeof value !== "object" || value === null) {
+        if (typeof value !== "function" && typeof value !== "symbol") continue
+      }
+      const found = findUnserializable(value)
+      if (found !== undefined) throw notSerializable(found)
+    }
+  }
+}
+
+/** The same refusal as the codec's, so that results do not depend on where subtasks happen to live. */
+function notSerializable(found: { readonly path: string; readonly reason: string }): EngineError {
+  return new EngineError(
+    "RECORD_NOT_SERIALIZABLE",
+    `Cannot hand a record to another operator: ${found.path === "" ? "the record" : `field "${found.path}"`} is ${found.reason}; send plain data (numbers, strings, dates, maps, arrays, plain objects), or keep the value inside one operator`,
+    { details: { path: found.path } },
+  )
+}

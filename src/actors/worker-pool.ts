@@ -1,0 +1,93 @@
+import { MessageChannel, type MessagePort } from "node:worker_threads"
+import { Piscina } from "piscina"
+import { EngineError, fromPlainError } from "../errors/index.ts"
+import type { HostResult, HostTask, MainControl, WorkerControl } from "./control.ts"
+import { connectPeer, type Peer, serve } from "./rpc.ts"
+
+/** One running worker: how to call it, and its end. */
+export interface RunningWorker {
+  readonly control: Peer<WorkerControl>
+  /** Resolves with the worker's result; rejects when its thread dies. */
+  readonly ended: Promise<HostResult>
+  close(): void
+}
+
+/**
+ * The threads of one job: a piscina pool with one long task per worker. Starts the threads at once, so that they come up
+ * while the pipeline module is being loaded.
+ */
+export class WorkerPool {
+  readonly #pool: Piscina
+
+  constructor(options: { workers: number; maxHeapMb: number | undefined }) {
+    this.#pool = new Piscina({
+      filename: new URL("./host.js", import.meta.url).href,
+      minThreads: options.workers,
+      maxThreads: options.workers,
+      concurrentTasksPerWorker: 1,
+      // "sync", the default, would freeze an idle worker's event loop.
+      atomics: "disabled",
+      idleTimeout: Number.POSITIVE_INFINITY,
+      maxQueue: 0,
+      recordTiming: false,
+      execArgv: [...process.execArgv.filter((flag) => !flag.startsWith("--input-type")), "--enable-source-maps"],
+      ...(options.maxHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: options.maxHeapMb } }),
+    })
+    // A thread's death also rejects its task, which is where it is handled; without a listener it would end the process.
+    this.#pool.on("error", () => undefined)
+  }
+
+  start(task: HostTask, main: MainControl): RunningWorker {
+    const down = new MessageChannel()
+    const up = new MessageChannel()
+    serve(main, up.port1)
+    const control = connectPeer<WorkerControl>(down.port1, `worker ${task.worker}`)
+    const transferList: MessagePort[] = [up.port2, down.port2]
+    const ended = this.#pool
+      .run({ task, toMain: up.port2, fromMain: down.port2 }, { transferList: transferList as never })
+      .then(
+        (result) => result as HostResult,
+        (error: unknown) => {
+          throw workerDeath(task.worker, error)
+        },
+      )
+    return {
+      control,
+      ended,
+      close() {
+        control.close()
+        up.port1.close()
+      },
+    }
+  }
+
+  /** Ends all threads, whatever they are doing. */
+  async destroy(): Promise<void> {
+    await this.#pool.destroy()
+  }
+}
+
+/** A thread that ended without a result: it exited, ran out of heap, or threw outside of any operator. */
+function workerDeath(worker: number, thrown: unknown): EngineError {
+  const error = thrown as { code?: string; message?: string; name?: string }
+  if (error.code === "ERR_WORKER_OUT_OF_MEMORY") {
+    return new EngineError(
+      "WORKER_OUT_OF_MEMORY",
+      `Worker ${worker} ran out of heap; give it more with --max-heap-mb, use more workers, or keep less state per key`,
+      { cause: thrown, details: { worker } },
+    )
+  }
+  const exit = /exited with code: (\d+)/.exec(error.message ?? "")
+  if (exit !== null) {
+    return new EngineError(
+      "WORKER_EXITED",
+      `Worker ${worker} ended by itself with exit code ${exit[1]}; look for process.exit in the pipeline or its packages`,
+      { cause: thrown, details: { worker, exitCode: Number(exit[1]) } },
+    )
+  }
+  return new EngineError(
+    "WORKER_FAILED",
+    `Worker ${worker} died of an error outside of any operator: ${error.name ?? "Error"}: ${error.message ?? String(thrown)}; look for a timer, event handler or promise in the pipeline that nobody catches`,
+    { cause: thrown instanceof Error ? thrown : fromPlainError({ name: "Error", message: String(thrown) }), details: { worker } },
+  )
+}

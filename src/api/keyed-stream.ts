@@ -1,0 +1,78 @@
+import type { Operator } from "../contracts/index.ts"
+import {
+  type AggregateResults,
+  type Aggregates,
+  combineAggregates,
+  KeyedAggregateOperator,
+  KeyedReduceOperator,
+  type NoStates,
+  ProcessOperator,
+  type ProcessSpec,
+  type StateDeclarations,
+} from "../operators/index.ts"
+import type { LogicalInput } from "../plan/index.ts"
+import type { Key } from "../state/index.ts"
+import type { TimeWindow, TumblingWindows } from "../windows/index.ts"
+import type { GraphBuilder } from "./graph-builder.ts"
+import { ProcessedStream, Stream } from "./stream.ts"
+import { WindowedStream } from "./windowed-stream.ts"
+
+/** Records of type T filed under keys of type K: each key's records go to one subtask, in the order each sender sent them. */
+export class KeyedStream<T, K extends Key> {
+  readonly #graph: GraphBuilder
+  readonly #inputs: readonly LogicalInput[]
+
+  constructor(graph: GraphBuilder, inputs: readonly LogicalInput[]) {
+    this.#graph = graph
+    this.#inputs = inputs
+  }
+
+  /** Combines the records of a key one by one, and emits the new value after each. */
+  reduce(fn: (accumulated: T, value: T) => T): Stream<T> {
+    const keyOf = this.#keyOf()
+    return this.#then("reduce", () => new KeyedReduceOperator<T>({ keyOf, fn }))
+  }
+
+  /** Running aggregates: after each record, `{ key, ...results so far }`. */
+  aggregate<A extends Aggregates<T>>(aggregates: A): Stream<{ key: K } & AggregateResults<A>> {
+    const keyOf = this.#keyOf()
+    const aggregate = combineAggregates<T, A>(aggregates)
+    return this.#then("aggregate", () => new KeyedAggregateOperator({ keyOf, aggregate, result: aggregate.keyed<K> }))
+  }
+
+  /** Groups the records of each key into windows of event time. */
+  window(assigner: TumblingWindows): WindowedStream<T, K> {
+    return new WindowedStream<T, K>(this.#graph, this.#inputs, assigner)
+  }
+
+  /** An operator of your own, with state and timers per key. `outputs` names the side outputs it emits to. */
+  process<R, N extends string = never, S extends StateDeclarations = NoStates>(
+    spec: ProcessSpec<T, R, K, S>,
+    options?: { readonly outputs?: readonly N[] },
+  ): ProcessedStream<R, N> {
+    const keyOf = this.#keyOf()
+    const node = this.#graph.add({
+      kind: "process",
+      role: { type: "operator", keyed: true, create: () => new ProcessOperator<T, R, K, S>({ spec, keyOf }) as Operator },
+      inputs: this.#inputs,
+      sides: options?.outputs ?? [],
+    })
+    return new ProcessedStream<R, N>(this.#graph, [{ node, side: undefined }])
+  }
+
+  #keyOf(): (value: T) => K {
+    return this.#inputs[0]!.keyOf as (value: unknown) => K
+  }
+
+  #then<R>(kind: string, create: () => Operator<T, R>): Stream<R> {
+    const node = this.#graph.add({
+      kind,
+      role: { type: "operator", keyed: true, create: create as () => Operator },
+      inputs: this.#inputs,
+    })
+    return new Stream<R>(this.#graph, [{ node, side: undefined }])
+  }
+}
+
+/** What a window's aggregates answer. */
+export type WindowResult<K, A> = { key: K; window: TimeWindow } & AggregateResults<A>

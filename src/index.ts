@@ -1,0 +1,49 @@
+/**
+ * The public face of millrace: describe a pipeline, run it, and the contracts to extend it.
+ * @example
+ * import { pipeline, tumbling, count } from "millrace"
+ * export default pipeline("clicks", ({ source }) => { source(clicks, { time: (c) => c.at }).keyBy((c) => c.page).window(tumbling("1m")).aggregate({ clicks: count() }).print() })
+ */
+export { type JobHandle, type JobResult, type JobStatus, type RunOptions, run } from "./actors/index.ts"
+export {
+  type KeyedStream,
+  type Params,
+  type Pipeline,
+  type PipelineContext,
+  type PipelineOptions,
+  pipeline,
+  type SinkHandle,
+  type SourceOptions,
+  type Stream,
+  type WindowedStream,
+  type WindowResult,
+  type WindowResultStream,
+} from "./api/index.ts"
+export { type GenerateOptions, generate } from "./connectors/memory/index.ts"
+export type {
+  Aggregate,
+  BadRecordPolicy,
+  Committable,
+  MalformedRecord,
+  Operator,
+  OperatorContext,
+  Output,
+  Position,
+  ReadContext,
+  ResultOf,
+  Sink,
+  SinkContext,
+  SinkJobContext,
+  SinkWriter,
+  Source,
+  SourceBatch,
+  Split,
+  SplitContext,
+} from "./contracts/index.ts"
+export { EngineError } from "./errors/index.ts"
+export { from } from "./inline.ts"
+export type { JobMetrics, VertexMetrics } from "./observe/index.ts"
+export { type Aggregates, count, countDistinct, defineAggregate, max, mean, min, type ProcessContext, type ProcessSpec, recordType, sum, valueState } from "./operators/index.ts"
+export type { Key } from "./state/index.ts"
+export type { Duration } from "./time/index.ts"
+export { type TimeWindow, tumbling } from "./windows/index.ts"

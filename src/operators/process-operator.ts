@@ -1,0 +1,230 @@
+import type { Operator, OperatorContext, Output } from "../contracts/index.ts"
+import { describe, EngineError } from "../errors/index.ts"
+import { NO_TIME } from "../records/index.ts"
+import { type Key, type KeyedStore, keyIdentity } from "../state/index.ts"
+import { TimerQueue } from "../time/index.ts"
+import type {
+  NoStates,
+  ProcessContext,
+  ProcessSpec,
+  ProcessTimers,
+  StateDeclarations,
+  ValueState,
+} from "./process-spec.ts"
+
+/** Timers that fire in one call at most, so that a timer that always sets the next one cannot hold a step for ever. */
+const MAX_TIMERS_PER_CALL = 1_024
+
+export interface ProcessOperatorOptions<In, Out, K extends Key = Key, States extends StateDeclarations = NoStates> {
+  readonly spec: ProcessSpec<In, Out, K, States>
+  /** The key of a record when the stream is keyed: without it there are no key, no state and no timers. */
+  readonly keyOf?: (value: In) => K
+}
+
+/**
+ * Runs what the user wrote as a `ProcessSpec`.
+ *
+ * - Timers fire in time order, ties in the order of registration, when the watermark reaches them and while there is room
+ *   downstream; the watermark is handed on when all of them have fired. Timers set by timers fire in the same sweep if due.
+ * - `onEnd` runs after the last timer and before the end of event time is handed on, so that what it emits is on time.
+ *
+ * @throws {EngineError} NOT_KEYED when the function declares state and there is no `keyOf`
+ */
+export class ProcessOperator<In, Out, K extends Key = Key, States extends StateDeclarations = NoStates>
+  implements Operator<In, Out>
+{
+  readonly #spec: ProcessSpec<In, Out, K, States>
+  readonly #keyOf: ((value: In) => K) | undefined
+  readonly #run: Run<Out, K, States>
+  #firing = false
+  #ended = false
+  #newestMs = NO_TIME
+
+  constructor(options: ProcessOperatorOptions<In, Out, K, States>) {
+    this.#spec = options.spec
+    this.#keyOf = options.keyOf
+    const names = Object.keys(options.spec.state ?? {})
+    if (names.length > 0 && options.keyOf === undefined) throw notKeyed(`the state ${names.join(", ")}`)
+    this.#run = new Run(names, options.keyOf !== undefined)
+  }
+
+  /** True while due timers, or the end, wait for room downstream. */
+  get pending(): boolean {
+    return this.#firing
+  }
+
+  /** Timers that have neither fired nor been deleted. */
+  get timers(): number {
+    return this.#run.queue.size
+  }
+
+  open(context: OperatorContext): void {
+    this.#run.open(context)
+    this.#spec.open?.({ operatorId: context.operatorId, subtask: context.subtask, parallelism: context.parallelism })
+  }
+
+  onRecord(value: In, timeMs: number, out: Output<Out>): void {
+    const run = this.#run
+    run.out = out
+    run.timeMs = timeMs
+    if (timeMs > this.#newestMs) this.#newestMs = timeMs
+    if (this.#keyOf !== undefined) run.enterKey(this.#keyOf(value), run.context.keyHash)
+    this.#spec.onRecord(value, run)
+  }
+
+  onWatermark(watermarkMs: number, out: Output<Out>): void {
+    this.#run.watermarkMs = watermarkMs
+    this.#firing = true
+    this.resume(out)
+  }
+
+  resume(out: Output<Out>): void {
+    const run = this.#run
+    run.out = out
+    for (let fired = 0; fired < MAX_TIMERS_PER_CALL; fired++) {
+      if (out.full) return
+      const timer = run.queue.nextDue(run.watermarkMs)
+      if (timer === undefined) {
+        this.#firing = false
+        if (run.watermarkMs === Number.POSITIVE_INFINITY) this.#end()
+        return
+      }
+      run.timeMs = timer.timeMs
+      run.enterKey(timer.key, timer.keyHash)
+      this.#spec.onTimer?.(timer.timeMs, run)
+    }
+  }
+
+  finish(out: Output<Out>): void {
+    this.#run.out = out
+    this.#end()
+  }
+
+  #end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#run.timeMs = this.#newestMs
+    this.#run.leaveKey()
+    this.#spec.onEnd?.(this.#run)
+  }
+}
+
+/** What the user's function sees, for the record, timer or end at hand. One object per operator, changed in place. */
+class Run<Out, K extends Key, States extends StateDeclarations> implements ProcessContext<Out, K, States> {
+  readonly queue = new TimerQueue<K>(keyIdentity)
+  readonly state: ProcessContext<Out, K, States>["state"]
+  readonly timers: ProcessTimers
+  readonly #states: readonly CurrentValueState[]
+  readonly #keyed: boolean
+  #key: K | undefined = undefined
+  #keyHash = 0
+  context!: OperatorContext
+  out!: Output<Out>
+  timeMs = NO_TIME
+  watermarkMs = Number.NEGATIVE_INFINITY
+
+  constructor(stateNames: readonly string[], keyed: boolean) {
+    this.#keyed = keyed
+    this.#states = stateNames.map((name) => new CurrentValueState(name, this))
+    this.state = Object.fromEntries(this.#states.map((state) => [state.name, state])) as unknown as typeof this.state
+    this.timers = {
+      register: (timeMs) => {
+        const key = this.keyFor("a timer")
+        if (!(timeMs > Number.NEGATIVE_INFINITY)) throw timerTimeInvalid(timeMs)
+        this.queue.register(key, this.#keyHash, timeMs)
+      },
+      delete: (timeMs) => {
+        this.queue.delete(this.keyFor("a timer"), timeMs)
+      },
+    }
+  }
+
+  open(context: OperatorContext): void {
+    this.context = context
+    for (const state of this.#states) state.store = context.keyedStore(state.name)
+  }
+
+  enterKey(key: K, keyHash: number): void {
+    this.#key = key
+    this.#keyHash = keyHash
+  }
+
+  leaveKey(): void {
+    this.#key = undefined
+  }
+
+  get key(): K {
+    return this.keyFor("the key")
+  }
+
+  get keyHash(): number {
+    return this.#keyHash
+  }
+
+  /** The current key, or the refusal of `what`, which needs one. */
+  keyFor(what: string): K {
+    if (this.#key !== undefined) return this.#key
+    throw this.#keyed ? noCurrentKey(what) : notKeyed(what)
+  }
+
+  emit(value: Out, timeMs: number = this.timeMs): void {
+    this.out.emit(value, timeMs)
+  }
+
+  emitTo(tag: string, value: unknown, timeMs: number = this.timeMs): void {
+    this.context.side(tag).emit(value, timeMs)
+  }
+
+  now(): number {
+    return this.context.now()
+  }
+}
+
+/** A declared state, for whatever key is current. */
+class CurrentValueState implements ValueState<unknown> {
+  readonly name: string
+  readonly #run: { keyFor(what: string): Key; readonly keyHash: number }
+  store!: KeyedStore<unknown>
+
+  constructor(name: string, run: { keyFor(what: string): Key; readonly keyHash: number }) {
+    this.name = name
+    this.#run = run
+  }
+
+  get(): unknown {
+    return this.store.get(this.#keyFor(), this.#run.keyHash)
+  }
+
+  set(value: unknown): void {
+    this.store.set(this.#keyFor(), this.#run.keyHash, value)
+  }
+
+  clear(): void {
+    this.store.delete(this.#keyFor(), this.#run.keyHash)
+  }
+
+  #keyFor(): Key {
+    return this.#run.keyFor(`the state ${this.name}`)
+  }
+}
+
+function notKeyed(what: string): EngineError {
+  return new EngineError("NOT_KEYED", `Cannot use ${what}: the stream is not keyed; call keyBy before process`)
+}
+
+function noCurrentKey(what: string): EngineError {
+  return new EngineError(
+    "NO_CURRENT_KEY",
+    `Cannot use ${what} in onEnd: it runs once per subtask and for no key; register a timer at Infinity for each key, it fires ` +
+      "at the end of input",
+  )
+}
+
+function timerTimeInvalid(timeMs: unknown): EngineError {
+  return new EngineError(
+    "TIMER_TIME_INVALID",
+    `Cannot register a timer at ${describe(timeMs)}: it is no event time; give ms, e.g. ctx.timeMs + 60_000 for a record ` +
+      "that has a time (the source's `time` option), or Infinity for the end of input",
+    { details: { given: describe(timeMs) } },
+  )
+}

@@ -1,0 +1,109 @@
+import type { Key } from "../state/index.ts"
+
+/**
+ * A step that the user writes: sees every record, keeps state per key, sets timers, emits what it likes and where.
+ *
+ * ```ts
+ * readings.keyBy((r) => r.device).process({
+ *   emits: recordType<Silence>(),
+ *   state: { newest: valueState<number>() },
+ *   onRecord(reading, ctx) {
+ *     const newest = Math.max(reading.time, ctx.state.newest.get() ?? 0)
+ *     ctx.state.newest.set(newest)
+ *     ctx.timers.register(newest + 60_000)
+ *   },
+ *   onTimer(timeMs, ctx) {
+ *     if (ctx.state.newest.get() === timeMs - 60_000) ctx.emit({ device: ctx.key, sinceMs: timeMs - 60_000 })
+ *   },
+ * })
+ * ```
+ * One object may serve several subtasks on its thread: what differs per key belongs in `state`, not in fields.
+ */
+export interface ProcessSpec<In, Out, K extends Key = Key, States extends StateDeclarations = NoStates> {
+  /** Tells the compiler the type of what is emitted, where it is not named as a type argument: `recordType<Alert>()`. */
+  readonly emits?: RecordType<Out>
+  /** The state it keeps per key, by name. Keyed streams only. */
+  readonly state?: States
+  /** Called once per subtask, before the first record. */
+  open?(info: ProcessInfo): void
+  onRecord(value: In, ctx: ProcessContext<Out, K, States>): void
+  /** A timer is due: `ctx.key` and `ctx.state` are those of the key that set it, `ctx.timeMs` is `timeMs`. */
+  onTimer?(timeMs: number, ctx: ProcessContext<Out, K, States>): void
+  /**
+   * All input has ended and every timer has fired. There is no current key here. What is emitted without a time gets
+   * the newest event time seen, and is on time downstream.
+   */
+  onEnd?(ctx: ProcessContext<Out, K, States>): void
+}
+
+export interface ProcessInfo {
+  readonly operatorId: string
+  readonly subtask: number
+  readonly parallelism: number
+}
+
+export interface ProcessContext<Out, K extends Key = Key, States extends StateDeclarations = NoStates> {
+  /** Hands a record on. @param timeMs its event time; that of the current record or timer when not given */
+  emit(value: Out, timeMs?: number): void
+  /** Hands a record to a named output beside the main one. */
+  emitTo(tag: string, value: unknown, timeMs?: number): void
+  /** Event time of the current record (NO_TIME when it has none) or timer. */
+  readonly timeMs: number
+  /** All records up to here have been seen, but for late ones. */
+  readonly watermarkMs: number
+  /** The current key. @throws {EngineError} NOT_KEYED when the stream is not keyed, NO_CURRENT_KEY in onEnd */
+  readonly key: K
+  /** The declared states, for the current key. Throw as `key`. */
+  readonly state: { readonly [Name in keyof States]: ValueState<StateValue<States[Name]>> }
+  /** Event-time timers of the current key. Throw as `key`. */
+  readonly timers: ProcessTimers
+  /** Monotonic wall-clock ms. */
+  now(): number
+}
+
+export interface ProcessTimers {
+  /**
+   * Asks for `onTimer` once the watermark reaches `timeMs`; +Infinity stands for the end of input. Once per key and time,
+   * however often it is registered. A time already passed fires at the next watermark.
+   * @throws {EngineError} TIMER_TIME_INVALID for NaN and -Infinity
+   */
+  register(timeMs: number): void
+  /** Takes a timer back. Does nothing when there is none. */
+  delete(timeMs: number): void
+}
+
+/** One value of the current key. */
+export interface ValueState<V> {
+  /** undefined when nothing was set for this key. */
+  get(): V | undefined
+  set(value: V): void
+  clear(): void
+}
+
+/** Declares a state that holds one value per key. Made with `valueState<V>()`. */
+export interface ValueStateDeclaration<V> {
+  readonly kind: "value"
+  /** Carries the type only, never there. */
+  readonly valueType?: V
+}
+
+/** A type, for the compiler to infer from. Made with `recordType<T>()`. */
+export interface RecordType<T> {
+  readonly kind: "type"
+  /** Carries the type only, never there. */
+  readonly recordType?: T
+}
+
+export type StateDeclarations = Readonly<Record<string, ValueStateDeclaration<unknown>>>
+export type NoStates = Readonly<Record<never, never>>
+type StateValue<D> = D extends ValueStateDeclaration<infer V> ? V : never
+
+/** Declares a state that holds one value per key, for the `state` of a `ProcessSpec`. */
+export function valueState<V>(): ValueStateDeclaration<V> {
+  return { kind: "value" }
+}
+
+/** Names the type of the records that a `ProcessSpec` emits, for its `emits`. */
+export function recordType<T>(): RecordType<T> {
+  return { kind: "type" }
+}

@@ -1,0 +1,159 @@
+import type { Committable, Operator, OperatorContext, SinkWriter } from "../contracts/index.ts"
+
+/** Records handed to a writer at once, at most. */
+export const SINK_BATCH_RECORDS = 512
+
+/**
+ * Gathers records and hands them to a `SinkWriter` in batches.
+ *
+ * - Order: the writer sees the records in the order in which they came.
+ * - Back-pressure: while the promise of a write is unresolved the operator is `pending` and nothing is offered; records
+ *   that come all the same are kept. It asks to be stepped when the promise settles.
+ * - Waiting: the subtask calls `flush` at the end of a step, so a batch is as large as what came in it, and a single
+ *   record does not wait for others.
+ * - Failure: a failed write is rethrown by the next call of anything but `close`, and by every one after that.
+ */
+export class SinkOperator<T> implements Operator<T, never> {
+  readonly #writer: SinkWriter<T>
+  #context: OperatorContext | undefined
+  #values: T[] = []
+  #times: number[] = []
+  /** Settles, never rejects, when the write under way has ended: undefined when there is none. */
+  #writing: Promise<void> | undefined
+  #failure: { readonly error: unknown } | undefined
+  #recordsWritten = 0
+
+  /** @param options.writer ready to be written to */
+  constructor(options: { readonly writer: SinkWriter<T> }) {
+    this.#writer = options.writer
+  }
+
+  get pending(): boolean {
+    return this.#writing !== undefined || this.#failure !== undefined
+  }
+
+  /** Records that the writer has taken: those of a write under way or failed do not count. */
+  get recordsWritten(): number {
+    return this.#recordsWritten
+  }
+
+  /** Records gathered and not yet handed to the writer. */
+  get gathered(): number {
+    return this.#values.length
+  }
+
+  open(context: OperatorContext): void {
+    this.#context = context
+  }
+
+  onRecord(value: T, timeMs: number): void {
+    this.#rethrow()
+    this.#values.push(value)
+    this.#times.push(timeMs)
+    if (this.#values.length >= SINK_BATCH_RECORDS) this.#offer()
+  }
+
+  /** Goes on after a write has ended. */
+  resume(): void {
+    this.flush()
+  }
+
+  finish(): void {
+    this.flush()
+  }
+
+  /** Hands what is gathered to the writer, if it is not busy. To be called at the end of every step. */
+  flush(): void {
+    this.#rethrow()
+    this.#offer()
+  }
+
+  /**
+   * Writes all that is gathered, then lets the writer make it ready to commit. No records may come until it has resolved.
+   * @returns what the committer needs; rejects with the first failure of a write
+   */
+  async prepareCommit(checkpointId: number): Promise<readonly Committable[]> {
+    await this.#writeAll()
+    return (await this.#writer.prepareCommit?.(checkpointId)) ?? []
+  }
+
+  /**
+   * Waits for the write under way, writes what is left unless the job failed, and closes the writer in any case.
+   * Rejects with what went wrong in that: a job that has otherwise ended well has then failed to write its output.
+   */
+  async close(failed: boolean): Promise<void> {
+    let incomplete = failed
+    try {
+      await this.#writing
+      if (!failed) {
+        incomplete = true
+        await this.#writeAll()
+        incomplete = false
+      }
+    } finally {
+      await this.#writer.close?.(incomplete)
+    }
+  }
+
+  async #writeAll(): Promise<void> {
+    for (;;) {
+      await this.#writing
+      this.#rethrow()
+      if (this.#values.length === 0) return
+      this.#offer()
+    }
+  }
+
+  #offer(): void {
+    while (this.#writing === undefined && this.#values.length > 0) {
+      const [values, times] = this.#takeBatch()
+      const count = values.length
+      let answer: unknown
+      try {
+        answer = this.#writer.write(values, times)
+      } catch (error) {
+        this.#failure = { error }
+        throw error
+      }
+      // Writers in plain JavaScript may return anything; only a promise means "wait".
+      if (isThenable(answer)) this.#await(answer, count)
+      else this.#recordsWritten += count
+    }
+  }
+
+  #takeBatch(): [T[], number[]] {
+    if (this.#values.length > SINK_BATCH_RECORDS) {
+      return [this.#values.splice(0, SINK_BATCH_RECORDS), this.#times.splice(0, SINK_BATCH_RECORDS)]
+    }
+    // The arrays belong to the writer from here on.
+    const batch: [T[], number[]] = [this.#values, this.#times]
+    this.#values = []
+    this.#times = []
+    return batch
+  }
+
+  #await(answer: PromiseLike<unknown>, count: number): void {
+    const settle = () => {
+      this.#writing = undefined
+      this.#context?.wake()
+    }
+    this.#writing = Promise.resolve(answer).then(
+      () => {
+        this.#recordsWritten += count
+        settle()
+      },
+      (error: unknown) => {
+        this.#failure = { error }
+        settle()
+      },
+    )
+  }
+
+  #rethrow(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
+}

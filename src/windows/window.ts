@@ -1,0 +1,5 @@
+/** A span of event time, [start, end): ms. */
+export interface TimeWindow {
+  readonly start: number
+  readonly end: number
+}
