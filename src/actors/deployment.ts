@@ -143,7 +143,10 @@ function buildWriters(
     .map((edge) => {
       const channels = [...ends.senders]
         .filter(([spec]) => spec.edge === edge && spec.fromSubtask === subtask)
-        .map(([, { sender, local }]) => new OutChannel(sender, pressure, { checksRecords: local }))
+        .map(([, { sender, local }]) => {
+          const producer = { operatorId: vertex.operators[edge.fromOperator]!.id, subtask }
+          return new OutChannel(sender, pressure, { checksRecords: local, producer })
+        })
       const writer = createEdgeWriter({
         exchange: edge.exchange,
         channels,
@@ -151,6 +154,7 @@ function buildWriters(
         subtask,
         keyGroups: plan.keyGroups,
         keyOf: edge.keyOf,
+        consumerId: plan.vertices[edge.to]!.id,
       })
       return { operator: edge.fromOperator, side: edge.side, writer }
     })

@@ -1,6 +1,7 @@
 import type { Output } from "../contracts/index.ts"
 import type { Exchange } from "../plan/index.ts"
 import { hashKey, type Key, keyGroupOf, subtaskOfKeyGroup } from "../state/index.ts"
+import { operatorFailure } from "./operator-failure.ts"
 import type { OutChannel } from "./out-channel.ts"
 import type { Pressure } from "./pressure.ts"
 
@@ -17,6 +18,8 @@ export interface EdgeWriterOptions {
   readonly subtask: number
   readonly keyGroups: number
   readonly keyOf: ((value: unknown) => Key) | undefined
+  /** Id of the receiving operator: named when the key function fails. */
+  readonly consumerId: string
 }
 
 /** Makes the writer of an edge's exchange. */
@@ -73,17 +76,29 @@ class HashWriter extends Writer implements EdgeWriter {
   readonly #keyOf: (value: unknown) => Key
   readonly #keyGroups: number
   readonly #channelOfGroup: readonly OutChannel[]
+  readonly #consumerId: string
+  readonly #subtask: number
 
   constructor(options: EdgeWriterOptions) {
     super(options)
     const { channels, keyGroups } = options
     this.#keyOf = options.keyOf!
+    this.#consumerId = options.consumerId
+    this.#subtask = options.subtask
     this.#keyGroups = keyGroups
     this.#channelOfGroup = Array.from({ length: keyGroups }, (_, group) => channels[subtaskOfKeyGroup(group, keyGroups, channels.length)]!)
   }
 
   emit(value: unknown, timeMs: number): void {
-    const keyHash = hashKey(this.#keyOf(value))
+    const keyHash = this.#hash(value)
     this.#channelOfGroup[keyGroupOf(keyHash, this.#keyGroups)]!.appendKeyed(value, timeMs, keyHash)
+  }
+
+  #hash(value: unknown): number {
+    try {
+      return hashKey(this.#keyOf(value))
+    } catch (error) {
+      throw operatorFailure(error, `keyBy of ${this.#consumerId}`, this.#subtask, { value })
+    }
   }
 }

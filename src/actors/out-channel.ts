@@ -1,12 +1,20 @@
 import { EngineError } from "../errors/index.ts"
 import type { ChannelSender } from "../mailbox/index.ts"
 import { type ControlElement, ElementKind, findUnserializable, RecordBatch } from "../records/index.ts"
+import { operatorFailure } from "./operator-failure.ts"
 import type { Pressure } from "./pressure.ts"
 
 const NO_WATERMARK = Number.NEGATIVE_INFINITY
 /** Same-thread edges check these first records of a channel, then one in CHECK_EVERY: as the codec does for other threads. */
 const CHECK_FIRST = 64
 const CHECK_EVERY = 256
+
+export interface OutChannelOptions {
+  /** Whether to look for values that could not go to another thread: on same-thread edges, where no codec does. */
+  readonly checksRecords: boolean
+  /** Whose records these are: named in errors. */
+  readonly producer: { readonly operatorId: string; readonly subtask: number }
+}
 
 /**
  * The sender's side of one channel: gathers records into batches, keeps what the channel refused, and keeps control
@@ -22,6 +30,7 @@ export class OutChannel {
   readonly #sender: ChannelSender
   readonly #pressure: Pressure
   readonly #checksRecords: boolean
+  readonly #producer: OutChannelOptions["producer"]
   #open = new RecordBatch()
   #openLimit: number
   /** Behind the open batch. */
@@ -34,11 +43,11 @@ export class OutChannel {
   /** Records taken since the start. */
   recordsTaken = 0
 
-  /** @param options.checksRecords whether to look for values that could not go to another thread (same-thread edges) */
-  constructor(sender: ChannelSender, pressure: Pressure, options: { checksRecords: boolean }) {
+  constructor(sender: ChannelSender, pressure: Pressure, options: OutChannelOptions) {
     this.#sender = sender
     this.#pressure = pressure
     this.#checksRecords = options.checksRecords
+    this.#producer = options.producer
     this.#openLimit = sender.preferredBatchSize
   }
 
@@ -85,9 +94,9 @@ export class OutChannel {
     return true
   }
 
-  /** True when nothing is kept here any more. */
+  /** True when the receiver has taken and released everything. */
   get drained(): boolean {
-    return !this.#blocked && !this.#hasOpen() && this.#sender.flush()
+    return !this.#blocked && !this.#hasOpen() && this.#sender.flush() && this.#sender.inFlightRecords === 0
   }
 
   get inFlightRecords(): number {
@@ -135,7 +144,12 @@ export class OutChannel {
   }
 
   #offer(element: RecordBatch | ControlElement): boolean {
-    return element instanceof RecordBatch ? this.#sender.offerData(element) : this.#sender.offerControl(element)
+    if (!(element instanceof RecordBatch)) return this.#sender.offerControl(element)
+    try {
+      return this.#sender.offerData(element)
+    } catch (error) {
+      throw operatorFailure(error, this.#producer.operatorId, this.#producer.subtask)
+    }
   }
 
   /** The newest watermark takes the later place; one that waits behind the same barrier is forgotten. */
@@ -170,7 +184,7 @@ export class OutChannel {
         if (typeof value !== "function" && typeof value !== "symbol") continue
       }
       const found = findUnserializable(value)
-      if (found !== undefined) throw notSerializable(found)
+      if (found !== undefined) throw operatorFailure(notSerializable(found), this.#producer.operatorId, this.#producer.subtask)
     }
   }
 }

@@ -1,4 +1,5 @@
-import { DeadLetterFile } from "../connectors/files/index.ts"
+// Not through the folder's index: workers that read no files need not load their parsers.
+import { DeadLetterFile } from "../connectors/files/dead-letter.ts"
 import type { MalformedRecord, ReadContext, Source, SourceBatch, Split } from "../contracts/index.ts"
 import { describe, EngineError } from "../errors/index.ts"
 import type { SubtaskMetrics } from "../observe/index.ts"
@@ -61,6 +62,10 @@ export class SourceReader implements SubtaskInput {
     this.#options = options
     this.#rate = (options.source.rate ?? Number.POSITIVE_INFINITY) / options.parallelism
     this.#lastRecordMs = options.now()
+    const { badRecords } = options.source
+    if (typeof badRecords === "object") {
+      this.#deadLetters = new DeadLetterFile(badRecords.deadLetter, { subtask: options.subtask })
+    }
     this.#context = {
       signal: this.#abort.signal,
       now: options.now,
@@ -222,8 +227,7 @@ export class SourceReader implements SubtaskInput {
     }
     this.#options.metrics.add("skipped", 1)
     if (policy === "skip") return
-    this.#deadLetters ??= new DeadLetterFile(policy.deadLetter, this.#options.subtask)
-    this.#deadLetters.append({ ...bad, source: this.#options.operatorId })
+    this.#deadLetters!.append({ ...bad, source: this.#options.operatorId })
   }
 }
 

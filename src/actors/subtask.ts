@@ -15,7 +15,7 @@ export const SubtaskPhase = {
   PREPARING: "preparing",
   /** Operators close their files and connections. */
   CLOSING: "closing",
-  /** The end mark, and all before it, is being handed to the receivers. */
+  /** The end mark, and all before it, is being handed to the receivers, until they have taken every record. */
   ENDING: "ending",
   /** Nothing is left to do. */
   DONE: "done",

@@ -40,17 +40,10 @@ export class HeapKeyedStore<V> implements KeyedStore<V> {
 
   delete(key: Key, keyHash: number): boolean {
     const group = keyGroupOf(keyHash, this.#keyGroups)
-    const values = this.#values[group]
-    if (values === undefined) return false
     const identity = keyIdentity(key)
-    const found = values.delete(identity)
     this.#originals[group]?.delete(identity)
-    // A group that has emptied gives its table back.
-    if (values.size === 0) {
-      this.#values[group] = undefined
-      this.#originals[group] = undefined
-    }
-    return found
+    // A group that has emptied keeps its Map, which shrinks by itself: an iteration under way sees what is set next.
+    return this.#values[group]?.delete(identity) ?? false
   }
 
   /** O(key groups). */
@@ -64,8 +57,7 @@ export class HeapKeyedStore<V> implements KeyedStore<V> {
     for (let group = 0; group < this.#keyGroups; group++) {
       const values = this.#values[group]
       if (values === undefined) continue
-      const originals = this.#originals[group]
-      for (const [identity, value] of values) yield [originals?.get(identity) ?? identity, value]
+      for (const [identity, value] of values) yield [this.#originals[group]?.get(identity) ?? identity, value]
     }
   }
 

@@ -58,6 +58,8 @@ async function query(sql) {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const differences = await compareOracles()
   for (const difference of differences.slice(0, 20)) console.log(difference)
-  console.log(differences.length === 0 ? "both oracles agree on every row" : `the oracles differ in ${differences.length} rows`)
+  console.log(
+    differences.length === 0 ? "both oracles agree on every row" : `the oracles differ in ${differences.length} rows`,
+  )
   process.exitCode = differences.length === 0 ? 0 : 1
 }

@@ -36,7 +36,8 @@ export async function readFlights(take, { rows = Number.POSITIVE_INFINITY, colum
       },
     })
     for (const [name, values] of Object.entries(columns)) {
-      if (values.length !== rowEnd - rowStart) throw new Error(`column ${name} has ${values.length} rows in a group of ${rowEnd - rowStart}`)
+      if (values.length !== rowEnd - rowStart)
+        throw new Error(`column ${name} has ${values.length} rows in a group of ${rowEnd - rowStart}`)
     }
     take(columns)
     rowStart = groupEnd

@@ -24,18 +24,21 @@ export async function writeShuffledFlights({ path, rows, boundMs = 3_600_000, se
   const random = mulberry32(seed)
   /** @type {{ at: number, date: number, line: string }[]} */
   const flights = []
-  await readFlights(({ date, delay, distance, origin, destination }) => {
-    for (let row = 0; row < date.length; row++) {
-      const flight = {
-        date: date[row],
-        delay: delay[row],
-        distance: distance[row],
-        origin: origin[row],
-        destination: destination[row],
+  await readFlights(
+    ({ date, delay, distance, origin, destination }) => {
+      for (let row = 0; row < date.length; row++) {
+        const flight = {
+          date: date[row],
+          delay: delay[row],
+          distance: distance[row],
+          origin: origin[row],
+          destination: destination[row],
+        }
+        flights.push({ at: date[row] + Math.floor(random() * boundMs), date: date[row], line: JSON.stringify(flight) })
       }
-      flights.push({ at: date[row] + Math.floor(random() * boundMs), date: date[row], line: JSON.stringify(flight) })
-    }
-  }, { ...(rows === undefined ? {} : { rows }) })
+    },
+    { ...(rows === undefined ? {} : { rows }) },
+  )
   flights.sort((a, b) => a.at - b.at)
 
   await mkdir(dirname(path), { recursive: true })
@@ -81,5 +84,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   if (boundMs !== undefined) options.boundMs = Number(boundMs)
   if (seed !== undefined) options.seed = Number(seed)
   const facts = await writeShuffledFlights(options)
-  console.log(`${path}: ${facts.rows} flights, ${facts.outOfOrder} of them out of order, by at most ${facts.maxLatenessMs} ms`)
+  console.log(
+    `${path}: ${facts.rows} flights, ${facts.outOfOrder} of them out of order, by at most ${facts.maxLatenessMs} ms`,
+  )
 }

@@ -62,7 +62,7 @@ export class BlockReader {
       if (bytes.length === 0 && feed.ended) return undefined
       const length = this.#wholeLines(bytes, Math.max(targetBytes, minBytes))
       if (length > 0) {
-        const last = (feed.ended && length === bytes.length) || length > maxRecordBytes
+        const last = (feed.ended && length === bytes.length) || feed.offset + length >= end
         return { bytes: bytes.subarray(0, length), offset: feed.offset, line: this.#line, last }
       }
       if (bytes.length > maxRecordBytes) await this.#passOver(bytes)

@@ -90,7 +90,11 @@ export class ByteFeed {
     try {
       count = await this.#input.read(this.#buffer, this.#to, length)
     } catch (thrown) {
-      throw readError(this.#path, thrown, ` at byte ${this.#offset + this.#to - this.#from}${this.#gzip ? " (decompressed)" : ""}`)
+      throw readError(
+        this.#path,
+        thrown,
+        ` at byte ${this.#offset + this.#to - this.#from}${this.#gzip ? " (decompressed)" : ""}`,
+      )
     }
     if (count === 0) this.#ended = true
     this.#to += count

@@ -56,7 +56,11 @@ export class CsvDecoder<T> implements Decoder<T> {
   /** True when a column is called `__proto__`, which plain assignment would not store. */
   readonly #needsDefine: boolean
 
-  private constructor(reading: CsvReading<T>, columns: readonly Column[], firstRecord: { offset: number; line: number }) {
+  private constructor(
+    reading: CsvReading<T>,
+    columns: readonly Column[],
+    firstRecord: { offset: number; line: number },
+  ) {
     this.#reading = reading
     this.#columns = columns
     this.#tokenizer = new CsvTokenizer(reading)
@@ -90,7 +94,8 @@ export class CsvDecoder<T> implements Decoder<T> {
     const validUtf8 = isUtf8(bytes)
     // With invalid bytes around, cells are cut from Latin-1, where a character is a byte, and decoded one by one.
     const text = bytes.toString(validUtf8 ? "utf8" : "latin1")
-    const byteOffset = text.length === bytes.length ? (at: number) => at : (at: number) => Buffer.byteLength(text.slice(0, at))
+    const byteOffset =
+      text.length === bytes.length ? (at: number) => at : (at: number) => Buffer.byteLength(text.slice(0, at))
     const mayBeTooLong = bytes.length > maxRecordBytes
     const tokenizer = this.#tokenizer
     tokenizer.start(text)
@@ -100,7 +105,7 @@ export class CsvDecoder<T> implements Decoder<T> {
     let at = 0
     while (at < text.length) {
       let next = tokenizer.read(at)
-      if (next === INCOMPLETE && !block.last) break
+      if (next === INCOMPLETE && !block.last && bytes.length - byteOffset(at) <= maxRecordBytes) break
       let reason: string | undefined
       if (next < 0) {
         reason = next === BROKEN ? tokenizer.reason : "a quoted cell is never closed"
@@ -117,7 +122,12 @@ export class CsvDecoder<T> implements Decoder<T> {
       if (reason !== undefined) {
         const start = byteOffset(at)
         const line = block.line === null ? null : block.line + lines
-        report({ raw: rawText(trimEnd(bytes.subarray(start, byteOffset(next)))), reason, offset: block.offset + start, line })
+        report({
+          raw: rawText(trimEnd(bytes.subarray(start, byteOffset(next)))),
+          reason,
+          offset: block.offset + start,
+          line,
+        })
       }
       lines += this.#reading.quotedNewlines ? countNewlines(text, at, next) : 1
       at = next
@@ -188,7 +198,11 @@ function readHead<T>(reading: CsvReading<T>, head: FileHead): HeadRows | undefin
   return { records, firstLength: Buffer.byteLength(first), firstLines: countNewlines(first, 0, first.length) }
 }
 
-function columnNames<T>(reading: CsvReading<T>, head: FileHead, first: readonly string[] | undefined): readonly string[] {
+function columnNames<T>(
+  reading: CsvReading<T>,
+  head: FileHead,
+  first: readonly string[] | undefined,
+): readonly string[] {
   if (typeof reading.header === "object") return reading.header
   if (reading.header === false) return (first ?? []).map((_cell, index) => `column${index}`)
   const names = first ?? []
@@ -228,7 +242,7 @@ function columnTypes<T>(
 function invalidHeader(path: string, state: string): EngineError {
   return new EngineError(
     "CSV_HEADER_INVALID",
-    `Cannot read ${path}: in its first row ${state}; correct it, or pass the column names as header: ["a", "b"] and header: false if there is none`,
+    `Cannot read ${path}: in its first row ${state}; correct it, or, if the file has no header, pass the column names as header: ["a", "b"]`,
     { details: { path } },
   )
 }

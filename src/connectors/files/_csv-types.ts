@@ -28,17 +28,18 @@ export function notOfType(column: string, type: CsvType, cell: string): string {
   return `column ${describe(column, 60)} holds ${describe(cell, 60)}, which is no ${type}`
 }
 
-/** The narrowest type that all of the cells fit; string when all are empty. Columns like "007" stay strings. */
+/** The narrowest type that all of the cells fit; string when all are empty. Columns of "007" or of 20-digit ids stay strings. */
 export function inferType(cells: readonly string[]): CsvType {
   const filled = cells.filter((cell) => cell !== "")
   if (filled.length === 0) return "string"
-  if (filled.every((cell) => !LEADING_ZERO.test(cell) && toNumber(cell) !== NOT_OF_TYPE)) return "number"
+  if (filled.every((cell) => !NUMBER_LIKE_TEXT.test(cell) && toNumber(cell) !== NOT_OF_TYPE)) return "number"
   if (filled.every((cell) => BOOLEAN_WORD.test(cell))) return "boolean"
   if (filled.every((cell) => toDate(cell) !== NOT_OF_TYPE)) return "date"
   return "string"
 }
 
-const LEADING_ZERO = /^\s*[-+]?0\d/
+/** Digits that are a name rather than an amount: a leading zero, or more of them than a number can tell apart. */
+const NUMBER_LIKE_TEXT = /^\s*[-+]?(?:0\d|\d{16,})/
 const BOOLEAN_WORD = /^(?:true|false)$/i
 // The shortest string that V8 cuts out of another by reference.
 const SHARED_FROM_LENGTH = 13

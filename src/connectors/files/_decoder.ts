@@ -1,5 +1,5 @@
-import type { StandardSchema } from "./standard-schema.ts"
 import { EngineError } from "../../errors/index.ts"
+import type { StandardSchema } from "./standard-schema.ts"
 
 /** Whole lines of a file: the last byte is a newline, or the last of the file. */
 export interface Block {

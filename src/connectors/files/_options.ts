@@ -32,7 +32,12 @@ export function readSettings<T>(caller: string, options: ReadOptions<T>): ReadSe
     throw invalidOption(caller, "badRecords", badRecords, `pass "fail", "skip" or { deadLetter: "out/bad.ndjson" }`)
   }
   if (options.schema !== undefined && typeof options.schema?.["~standard"]?.validate !== "function") {
-    throw invalidOption(caller, "schema", options.schema, "pass a Standard Schema v1 validator (zod, valibot, arktype ...)")
+    throw invalidOption(
+      caller,
+      "schema",
+      options.schema,
+      "pass a Standard Schema v1 validator (zod, valibot, arktype ...)",
+    )
   }
   return {
     badRecords,
@@ -67,12 +72,21 @@ export function checkOptionNames(caller: string, options: object, formatNames: r
 }
 
 export function invalidOption(caller: string, option: string, value: unknown, remedy: string): EngineError {
-  return new EngineError("OPTION_INVALID", `Cannot use ${caller}(): option ${option} is ${describe(value)}; ${remedy}`, {
-    details: { option },
-  })
+  return new EngineError(
+    "OPTION_INVALID",
+    `Cannot use ${caller}(): option ${option} is ${describe(value)}; ${remedy}`,
+    {
+      details: { option },
+    },
+  )
 }
 
 function byteCount(caller: string, option: string, value: number, max = Number.MAX_SAFE_INTEGER): number {
   if (Number.isSafeInteger(value) && value >= 1 && value <= max) return value
-  throw invalidOption(caller, option, value, `pass a whole number of bytes from 1${max < Number.MAX_SAFE_INTEGER ? ` to ${max}` : ""}`)
+  throw invalidOption(
+    caller,
+    option,
+    value,
+    `pass a whole number of bytes from 1${max < Number.MAX_SAFE_INTEGER ? ` to ${max}` : ""}`,
+  )
 }

@@ -1,5 +1,15 @@
 import { isUtf8 } from "node:buffer"
-import { applySchema, type BadPiece, type Block, type Decoded, type Decoder, eachLine, NOT_UTF8, rawText, tooLong } from "./_decoder.ts"
+import {
+  applySchema,
+  type BadPiece,
+  type Block,
+  type Decoded,
+  type Decoder,
+  eachLine,
+  NOT_UTF8,
+  rawText,
+  tooLong,
+} from "./_decoder.ts"
 import type { StandardSchema } from "./standard-schema.ts"
 
 /**

@@ -34,8 +34,9 @@ const TURN_EVERY_MS = 2
  * - The rate in force is the reader's `ReadContext.rate()`, which may change while it runs; at 0 it pauses.
  * - Positions are record numbers. With several splits, order holds within each.
  *
- * @throws {EngineError} SOURCE_OPTION_INVALID for a count that is no whole number >= 0, a rate that is no number > 0, or
- *   splits that are no whole number >= 1
+ * @throws {EngineError} OPTION_INVALID for a count that is no whole number >= 0, a rate that is no number > 0, or
+ *   splits that are no whole number >= 1; from `splits()` for more splits than readers without a count: those beyond would
+ *   wait for ever for one that ends
  */
 export function generate<T>(options: GenerateOptions<T>): GeneratorSource<T> {
   const { record, count, rate = Number.POSITIVE_INFINITY, splits } = options
@@ -46,29 +47,42 @@ export function generate<T>(options: GenerateOptions<T>): GeneratorSource<T> {
     // Split k begins with record k: each of them begins at the start, so none comes after another.
     splitsInOrder: false,
     rate,
-    splits: ({ parallelism }) => {
-      const of = Math.max(1, splits ?? parallelism)
-      return Array.from({ length: of }, (_, k): Split => ({ id: `generate#${k}/${of}`, data: { k, of } }))
+    splits({ parallelism }) {
+      const of = splits ?? Math.max(1, parallelism)
+      if (of > parallelism && count === undefined) {
+        throw optionInvalid("splits", of, `at most ${parallelism} (the source's parallelism), or set a count`)
+      }
+      return Array.from({ length: of }, (_, k): Split => {
+        const data: SplitData = { k, of, readers: parallelism }
+        return { id: `generate#${k}/${of}`, data }
+      })
     },
     read(split, from, context) {
-      const { k, of } = split.data as { k: number; of: number }
-      return readRecords(
-        { record, end: count ?? Number.POSITIVE_INFINITY, step: of },
-        typeof from === "number" ? from : k,
-        context,
-      )
+      const { k, of, readers } = split.data as SplitData
+      // A reader's share is made for as many readers as there are: where some have no split, the others make up for them.
+      const share = readers / Math.min(of, readers)
+      const end = count ?? Number.POSITIVE_INFINITY
+      return readRecords({ record, end, step: of, share }, typeof from === "number" ? from : k, context)
     },
   }
+}
+
+interface SplitData {
+  readonly k: number
+  readonly of: number
+  readonly readers: number
 }
 
 interface Numbers<T> {
   readonly record: (n: number) => T
   readonly end: number
   readonly step: number
+  /** What the reader's rate is multiplied by. */
+  readonly share: number
 }
 
 async function* readRecords<T>(
-  { record, end, step }: Numbers<T>,
+  { record, end, step, share }: Numbers<T>,
   from: number,
   context: ReadContext,
 ): AsyncGenerator<SourceBatch<T>, void, undefined> {
@@ -77,7 +91,7 @@ async function* readRecords<T>(
   let lastTurnMs = context.now()
   while (n < end && !context.signal.aborted) {
     const nowMs = context.now()
-    const due = pace.due(nowMs, context.rate())
+    const due = pace.due(nowMs, context.rate() * share)
     if (due === 0) {
       await context.sleep(Math.min(pace.msUntilDue(nowMs), LONGEST_SLEEP_MS))
       lastTurnMs = context.now()
@@ -96,15 +110,20 @@ async function* readRecords<T>(
 }
 
 function checkOptions<T>({ count, rate, splits }: GenerateOptions<T>): void {
-  const refuse = (name: string, value: unknown, allowed: string): never => {
-    throw new EngineError(
-      "SOURCE_OPTION_INVALID",
-      `Cannot generate records: ${name} is ${describe(value)}; use ${allowed}`,
-    )
+  const isWhole = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least
+  if (count !== undefined && !isWhole(count, 0)) throw optionInvalid("count", count, "a whole number >= 0")
+  if (rate !== undefined && !(typeof rate === "number" && rate > 0)) {
+    throw optionInvalid("rate", rate, "a number of records per second > 0")
   }
-  if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0)) refuse("count", count, "a whole number >= 0")
-  if (rate !== undefined && !(typeof rate === "number" && rate > 0))
-    refuse("rate", rate, "a number > 0 (records per second)")
-  if (splits !== undefined && !(Number.isSafeInteger(splits) && splits >= 1))
-    refuse("splits", splits, "a whole number >= 1")
+  if (splits !== undefined && !isWhole(splits, 1)) throw optionInvalid("splits", splits, "a whole number >= 1")
+}
+
+function optionInvalid(option: string, value: unknown, allowed: string): EngineError {
+  return new EngineError(
+    "OPTION_INVALID",
+    `Cannot use generate(): option ${option} is ${describe(value)}; pass ${allowed}`,
+    {
+      details: { option },
+    },
+  )
 }

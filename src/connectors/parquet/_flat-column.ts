@@ -74,6 +74,8 @@ export class FlatColumn implements Column {
       const header = this.#pages.parquetHeader(this.#reader)
       const start = this.#reader.offset
       this.#reader.offset += header.compressed_page_size
+      // A damaged size that leads back would have us read the same page for ever.
+      if (!(header.compressed_page_size >= 0)) throw new Error("a page has a negative size")
       if (this.#reader.offset > this.#bytes.length) throw new Error("a page reaches beyond the end of its column")
       const body = this.#bytes.subarray(start, this.#reader.offset)
       switch (header.type) {
@@ -93,6 +95,7 @@ export class FlatColumn implements Column {
     const about = header.data_page_header ?? header.data_page_header_v2
     if (about === undefined) throw new Error("a data page has no header")
     const rows = about.num_values
+    if (!(rows >= 0)) throw new Error("a page has a negative number of rows")
     if (rows <= this.#toSkip) {
       this.#toSkip -= rows
       return

@@ -50,11 +50,17 @@ export function fileError(path: string, error: unknown): EngineError {
     )
   }
   if (typeof code === "string" && /^E[A-Z]+$/.test(code)) {
-    return new EngineError(
-      "SOURCE_FILE_UNREADABLE",
-      `Cannot read ${path}: ${String(message)}; check the file's permissions and its disk`,
-      { cause: error, details: { path, reason: code } },
-    )
+    const remedy =
+      code === "EACCES" || code === "EPERM"
+        ? "give this user read permission on the file and on its directories"
+        : code === "EMFILE" || code === "ENFILE"
+          ? "raise the limit of open files (ulimit -n)"
+          : "check the file and its disk"
+    return new EngineError("SOURCE_FILE_UNREADABLE", `Cannot read ${path}: ${String(message)}; ${remedy}`, {
+      cause: error,
+      retriable: code === "EMFILE" || code === "ENFILE" || code === "EIO",
+      details: { path, errno: code },
+    })
   }
   return corrupt(path, String(message ?? error), error)
 }

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs"
 import type { Position, ReadContext, Source, SourceBatch, Split } from "../../contracts/index.ts"
-import { describe, EngineError } from "../../errors/index.ts"
+import { closest, describe, EngineError } from "../../errors/index.ts"
 import { openParquet, rowsOf } from "./_parquet-file.ts"
 import { corrupt, parquetFiles } from "./_paths.ts"
 import { readRowGroup } from "./_row-group-reader.ts"
@@ -43,7 +43,7 @@ interface SplitData {
  * - Memory per reader: the compressed bytes of one row group plus one unpacked page per column.
  *
  * @param path a file, a directory of `*.parquet` files, or several of these
- * @throws {EngineError} SOURCE_OPTION_INVALID when called without a path or with an unknown value for an option;
+ * @throws {EngineError} OPTION_INVALID when called without a path, with an unknown option or value;
  *   while reading PEER_MISSING, SOURCE_FILE_MISSING, SOURCE_FILE_UNREADABLE, SOURCE_FILE_CORRUPT, SOURCE_COLUMN_UNKNOWN
  *
  * Needs the packages hyparquet and hyparquet-compressors (optional peer dependencies).
@@ -100,17 +100,35 @@ async function* readSplit<T>(
   }
 }
 
-function checkOptions(paths: readonly string[], { columns, dates }: ParquetOptions): void {
-  const refuse = (found: string, remedy: string): never => {
-    throw new EngineError("SOURCE_OPTION_INVALID", `Cannot read Parquet: ${found}; ${remedy}`)
+const OPTION_NAMES = ["columns", "dates", "binaryAsString", "inOrder"]
+
+function checkOptions(paths: readonly string[], options: ParquetOptions): void {
+  const { columns, dates } = options
+  const isPath = (path: unknown): boolean => typeof path === "string" && path !== ""
+  if (!Array.isArray(paths) || paths.length === 0 || !paths.every(isPath)) {
+    throw optionInvalid("the path", paths, "pass the path of a file or directory, or a list of them")
   }
-  if (!Array.isArray(paths) || paths.length === 0 || paths.some((path) => typeof path !== "string" || path === "")) {
-    refuse(`the path is ${describe(paths)}`, "give the path of a file or directory, or a list of them")
+  for (const name of Object.keys(options)) {
+    if (OPTION_NAMES.includes(name)) continue
+    const near = closest(name, OPTION_NAMES)
+    throw new EngineError(
+      "OPTION_INVALID",
+      `Cannot use parquet(): it has no option ${name}; ` +
+        (near === undefined ? `it knows ${OPTION_NAMES.join(", ")}` : `did you mean ${near}?`),
+      { details: { option: name } },
+    )
   }
   if (dates !== undefined && dates !== "ms" && dates !== "Date") {
-    refuse(`dates is ${describe(dates)}`, 'use "ms" or "Date"')
+    throw optionInvalid("option dates", dates, 'pass "ms" or "Date"')
   }
-  if (columns !== undefined && (columns.length === 0 || new Set(columns).size !== columns.length)) {
-    refuse(`columns is ${describe(columns)}`, "name at least one column, and none twice")
+  if (
+    columns !== undefined &&
+    (!Array.isArray(columns) || columns.length === 0 || new Set(columns).size < columns.length)
+  ) {
+    throw optionInvalid("option columns", columns, "name at least one column, and none twice")
   }
+}
+
+function optionInvalid(what: string, value: unknown, remedy: string): EngineError {
+  return new EngineError("OPTION_INVALID", `Cannot use parquet(): ${what} is ${describe(value)}; ${remedy}`)
 }

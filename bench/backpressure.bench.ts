@@ -1,0 +1,49 @@
+/**
+ * Question: does a slow sink hold the source back, in flat memory, and does the job run at full speed once it is fast again?
+ * Topology: generate (unlimited) -> keyBy -> process -> rebalance -> sink that takes 1 ms per record; 2 workers.
+ * Bounds: RSS grows by less than 50 MB, in flight never above the credits, and the rate rises at least 20-fold without the delay.
+ */
+import { setTimeout as sleep } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
+import { run } from "millrace"
+import { type Bench, check } from "./bench.ts"
+
+const bench: Bench = async ({ smoke, report }) => {
+  const slowMs = smoke ? 8_000 : 30_000
+  const fastMs = smoke ? 3_000 : 10_000
+  const control = new SharedArrayBuffer(4)
+  const delayUs = new Int32Array(control)
+  Atomics.store(delayUs, 0, 1000)
+  const job = await run(fileURLToPath(new URL("./pipelines/slow-sink.ts", import.meta.url)), { workers: 2, params: { control } })
+  // Rings fill and code is compiled in the first seconds; what grows after that would grow for ever.
+  await sleep(smoke ? 4_000 : 5_000)
+  const baseMb = process.memoryUsage.rss() / 1e6
+  let peakMb = baseMb
+  let peakInFlight = 0
+  let credits = 0
+  const before = job.readMetrics()
+  for (const endMs = performance.now() + slowMs; performance.now() < endMs; ) {
+    await sleep(250)
+    const { inFlight, credits: sum } = job.readMetrics()
+    peakInFlight = Math.max(peakInFlight, inFlight)
+    credits = sum
+    peakMb = Math.max(peakMb, process.memoryUsage.rss() / 1e6)
+    check(inFlight <= credits, `${inFlight} records in flight exceed ${credits} credits`)
+  }
+  const after = job.readMetrics()
+  const slowRate = ((after.recordsOut - before.recordsOut) / slowMs) * 1000
+  Atomics.store(delayUs, 0, 0)
+  await sleep(1_000)
+  const fastBefore = job.readMetrics()
+  await sleep(fastMs)
+  const fastAfter = job.readMetrics()
+  const fastRate = ((fastAfter.recordsOut - fastBefore.recordsOut) / fastMs) * 1000
+  const result = await job.stop()
+  report(`slow: ${slowRate.toFixed(0)} records/s for ${slowMs / 1000} s, RSS ${baseMb.toFixed(0)} -> at most ${peakMb.toFixed(0)} MB, in flight at most ${peakInFlight} of ${credits} credits`)
+  report(`fast: ${fastRate.toFixed(0)} records/s once the delay is gone`)
+  report(`after the drain: ${result.metrics.recordsIn} read, ${result.metrics.recordsOut} written, ${result.metrics.inFlight} in flight`)
+  check(peakMb - baseMb < 50, `RSS grew by ${(peakMb - baseMb).toFixed(0)} MB`)
+  check(fastRate > 20 * slowRate, `the rate rose only from ${slowRate.toFixed(0)} to ${fastRate.toFixed(0)} records/s`)
+  check(result.metrics.recordsIn === result.metrics.recordsOut, "records were lost or repeated in the drain")
+}
+export default bench

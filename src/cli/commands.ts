@@ -1,0 +1,163 @@
+/** What a command takes: from this table come the parsing, the checks and the help. */
+export interface CommandSpec {
+  readonly name: string
+  readonly summary: string
+  /** Paragraphs of the help. */
+  readonly details: readonly string[]
+  /** The one positional argument. */
+  readonly argument: { readonly name: string; readonly summary: string }
+  readonly options: readonly OptionSpec[]
+  /** Titled lists of the help, such as exit codes. */
+  readonly tables: readonly { readonly title: string; readonly rows: readonly (readonly [string, string])[] }[]
+  readonly examples: readonly { readonly line: string; readonly does: string }[]
+}
+
+export interface OptionSpec {
+  readonly name: string
+  readonly short?: string
+  readonly kind: OptionKind
+  /** What stands for the value in the help: `n`, `1s`. */
+  readonly value?: string
+  readonly summary: string
+  /** As shown in the help. */
+  readonly default?: string
+}
+
+/** `assignment` is `name=value` and may be given more than once. */
+export type OptionKind =
+  | { readonly type: "flag" }
+  | { readonly type: "integer"; readonly min: number; readonly max: number }
+  | { readonly type: "duration"; readonly minMs: number }
+  | { readonly type: "choice"; readonly choices: readonly string[] }
+  | { readonly type: "assignment" }
+
+const FLAG: OptionKind = { type: "flag" }
+
+export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
+  { name: "help", short: "h", kind: FLAG, summary: "Show this help." },
+  { name: "version", short: "V", kind: FLAG, summary: "Show the version." },
+  { name: "verbose", kind: FLAG, summary: "Show errors with every line of their stacks. So does MILLRACE_DEBUG=1." },
+]
+
+const FILE = {
+  name: "file",
+  summary: "The module whose default export is the pipeline: .ts, .mts, .js or .mjs. TypeScript needs no build step.",
+}
+
+const PLAN_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "workers",
+    short: "w",
+    kind: { type: "integer", min: 0, max: 1024 },
+    value: "n",
+    summary: "Worker threads. 0 runs everything on the main thread, for a debugger.",
+    default: "one per core",
+  },
+  {
+    name: "parallelism",
+    short: "p",
+    kind: { type: "integer", min: 1, max: 32_768 },
+    value: "n",
+    summary: "Subtasks of every operator that does not set its own.",
+    default: "the number of workers",
+  },
+  {
+    name: "set",
+    kind: { type: "assignment" },
+    value: "operator.parallelism=n",
+    summary:
+      "Sets the parallelism of one operator, by its id; wins over the pipeline. May be repeated. `millrace plan` shows the ids.",
+  },
+  {
+    name: "param",
+    kind: { type: "assignment" },
+    value: "name=value",
+    summary: "Sets one of the pipeline's params; the text is turned into the type of its default. May be repeated.",
+  },
+]
+
+const RUN: CommandSpec = {
+  name: "run",
+  summary: "Run a pipeline until its input ends.",
+  details: [
+    "Runs the pipeline on worker threads until its input ends. What the pipeline prints goes to standard output and nothing else " +
+      "does; progress, the summary and errors go to standard error.",
+    "Ctrl-c (or SIGTERM) drains: sources stop, everything in flight is processed, windows fire, sinks commit. A second one cancels: " +
+      "what is not committed is removed.",
+  ],
+  argument: FILE,
+  options: [
+    ...PLAN_OPTIONS,
+    { name: "quiet", short: "q", kind: FLAG, summary: "No progress and no summary; errors still show." },
+    {
+      name: "metrics-every",
+      kind: { type: "duration", minMs: 50 },
+      value: "duration",
+      summary: "Time between two readings of the progress, such as 500ms, 1s or 1m.",
+      default: "500ms on a terminal, else 5s",
+    },
+    {
+      name: "max-heap-mb",
+      kind: { type: "integer", min: 16, max: 1_048_576 },
+      value: "n",
+      summary: "Heap limit of each worker thread, in MiB.",
+      default: "Node's own",
+    },
+  ],
+  tables: [
+    {
+      title: "Exit codes",
+      rows: [
+        ["0", "the input ended, or the job was drained after one ctrl-c"],
+        ["1", "the job failed"],
+        ["2", "usage or configuration: an option, the file, the plan"],
+        ["130", "cancelled by a second ctrl-c"],
+        ["141", "nobody reads standard output any more"],
+      ],
+    },
+  ],
+  examples: [
+    { line: "millrace run job.ts", does: "on every core" },
+    {
+      line: "millrace run job.ts --workers 2 --set window-1.parallelism=4",
+      does: "on two threads, one operator in four parts",
+    },
+    { line: "millrace run job.ts --param input=flights.parquet --quiet > out.txt", does: "with a param, for a script" },
+    { line: "millrace run job.ts --workers 0", does: "on the main thread: breakpoints work as everywhere" },
+  ],
+}
+
+const PLAN: CommandSpec = {
+  name: "plan",
+  summary: "Show what would run where, without running it.",
+  details: [
+    "Shows which operators are chained into one actor, how many subtasks each has and on which workers they live, and how records " +
+      "travel between them. Reads no input.",
+  ],
+  argument: FILE,
+  options: [
+    {
+      name: "format",
+      kind: { type: "choice", choices: ["text", "mermaid"] },
+      value: "format",
+      summary: "text, or mermaid: a flowchart for GitHub, GitLab and mermaid.live.",
+      default: "text",
+    },
+    ...PLAN_OPTIONS,
+  ],
+  tables: [
+    {
+      title: "Exit codes",
+      rows: [
+        ["0", "the plan was shown"],
+        ["2", "usage or configuration: an option, the file, the plan"],
+      ],
+    },
+  ],
+  examples: [
+    { line: "millrace plan job.ts", does: "as text" },
+    { line: "millrace plan job.ts --workers 4 --format mermaid > plan.mmd", does: "as a flowchart, for four workers" },
+  ],
+}
+
+export const COMMANDS: readonly CommandSpec[] = [RUN, PLAN]

@@ -1,0 +1,60 @@
+/** The world outside of the command, as an argument: tests hand in their own. */
+export interface Io {
+  readonly stdout: Output
+  readonly stderr: Output
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Calls `handler` on every SIGINT and SIGTERM until the returned function is called. */
+  onSignal(handler: () => void): () => void
+  /** Calls `handler` when nobody reads standard output any more (`millrace run job.ts | head`). */
+  onStdoutClosed(handler: () => void): void
+  /** Ends the process now. */
+  exit(code: number): void
+}
+
+export interface Output {
+  write(text: string): void
+  readonly isTTY: boolean
+  /** Undefined when the output is no terminal. */
+  readonly columns: number | undefined
+  readonly rows: number | undefined
+}
+
+export function processIo(): Io {
+  let closed = (): void => undefined
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error
+    closed()
+  })
+  return {
+    stdout: output(process.stdout),
+    stderr: output(process.stderr),
+    env: process.env,
+    onSignal(handler) {
+      process.on("SIGINT", handler)
+      process.on("SIGTERM", handler)
+      return () => {
+        process.off("SIGINT", handler)
+        process.off("SIGTERM", handler)
+      }
+    },
+    onStdoutClosed(handler) {
+      closed = handler
+    },
+    exit: (code) => process.exit(code),
+  }
+}
+
+function output(stream: NodeJS.WriteStream): Output {
+  return {
+    write: (text) => void stream.write(text),
+    get isTTY() {
+      return stream.isTTY === true
+    },
+    get columns() {
+      return stream.isTTY ? stream.columns : undefined
+    },
+    get rows() {
+      return stream.isTTY ? stream.rows : undefined
+    },
+  }
+}

@@ -1,0 +1,50 @@
+import type { RunOptions } from "../actors/index.ts"
+import { closest, EngineError } from "../errors/index.ts"
+import type { Assignment, OptionValues } from "./parse-command-line.ts"
+
+const SETTINGS = ["parallelism"]
+
+/**
+ * The options of a job from those of the command line.
+ *
+ * @throws {EngineError} CLI_OPTION_INVALID for a `--set` that sets no parallelism
+ */
+export function jobOptions(values: OptionValues): RunOptions {
+  return {
+    ...(typeof values.workers === "number" ? { workers: values.workers } : {}),
+    ...(typeof values.parallelism === "number" ? { parallelism: values.parallelism } : {}),
+    ...(typeof values["max-heap-mb"] === "number" ? { maxHeapMb: values["max-heap-mb"] } : {}),
+    ...(isAssignments(values.set) ? { set: Object.fromEntries(values.set.map(readSetting)) } : {}),
+    // As text: the pipeline knows the types of its params.
+    ...(isAssignments(values.param) ? { params: Object.fromEntries(values.param) } : {}),
+  }
+}
+
+function readSetting([path, text]: Assignment): [operatorId: string, settings: { readonly parallelism: number }] {
+  // Ids may have dots of their own: the last one ends the id.
+  const dot = path.lastIndexOf(".")
+  const setting = path.slice(dot + 1)
+  if (dot <= 0) throw invalid(path, text, `name the operator and the setting: --set ${path}.parallelism=${text || "n"}`)
+  if (!SETTINGS.includes(setting)) {
+    const near = closest(setting, SETTINGS)
+    throw invalid(
+      path,
+      text,
+      near === undefined ? `an operator has ${SETTINGS.join(", ")}` : `did you mean ${path.slice(0, dot)}.${near}?`,
+    )
+  }
+  const parallelism = Number(text)
+  if (!/^\d+$/.test(text) || parallelism < 1) throw invalid(path, text, "give a whole number of at least 1")
+  return [path.slice(0, dot), { parallelism }]
+}
+
+function invalid(path: string, text: string, remedy: string): EngineError {
+  return new EngineError(
+    "CLI_OPTION_INVALID",
+    `Cannot read the command line: --set cannot be ${JSON.stringify(`${path}=${text}`)}; ${remedy}`,
+  )
+}
+
+function isAssignments(value: OptionValues[string] | undefined): value is readonly Assignment[] {
+  return Array.isArray(value)
+}

@@ -1,0 +1,146 @@
+import { resolve } from "node:path"
+import { pathToFileURL } from "node:url"
+import type { JobHandle, JobResult, JobStatus, RunOptions } from "../actors/index.ts"
+import type { JobMetrics } from "../observe/index.ts"
+import { painter } from "./_terminal.ts"
+import type { Io } from "./io.ts"
+import { jobOptions } from "./job-options.ts"
+import type { OptionValues } from "./parse-command-line.ts"
+import { printError } from "./print-error.ts"
+import { ProgressDisplay } from "./progress-display.ts"
+import { ShareMeans } from "./share-means.ts"
+import { summaryText } from "./summary-text.ts"
+
+export interface RunCommand {
+  readonly io: Io
+  readonly run: (target: URL, options: RunOptions) => Promise<JobHandle>
+  /** Path of the pipeline file. */
+  readonly file: string
+  readonly values: OptionValues
+  readonly verbose: boolean
+}
+
+export const EXIT = { finished: 0, failed: 1, usage: 2, cancelled: 130, stdoutClosed: 141 } as const
+
+const TERMINAL_EVERY_MS = 500
+const LOG_EVERY_MS = 5_000
+
+/** Runs a pipeline to its end, showing how it goes. Answers the exit code; throws nothing that the job throws. */
+export async function runCommand({ io, run, file, values, verbose }: RunCommand): Promise<number> {
+  const quiet = values.quiet === true
+  const everyMs =
+    typeof values["metrics-every"] === "number"
+      ? values["metrics-every"]
+      : io.stderr.isTTY
+        ? TERMINAL_EVERY_MS
+        : LOG_EVERY_MS
+  const display = new ProgressDisplay(io, { quiet })
+  const means = new ShareMeans()
+  const aborter = new AbortController()
+  let handle: JobHandle | undefined
+  let signals = 0
+  let stdoutClosed = false
+
+  const removeSignals = io.onSignal(() => {
+    signals++
+    if (signals === 1 && handle !== undefined) {
+      display.note("stopping: sources end and everything in flight is processed; press ctrl-c again to cancel")
+      // How it ends is told by `done`, which is awaited below.
+      handle.stop().catch(() => undefined)
+    } else if (signals <= 2) {
+      display.note("cancelling: what is not committed is removed; press ctrl-c again to end at once")
+      aborter.abort()
+    } else {
+      io.exit(EXIT.cancelled)
+    }
+  })
+  io.onStdoutClosed(() => {
+    stdoutClosed = true
+    aborter.abort()
+  })
+
+  try {
+    const options = { ...jobOptions(values), signal: aborter.signal, print: (line: string) => display.print(line) }
+    handle = await run(pathToFileURL(resolve(file)), options)
+  } catch (thrown) {
+    removeSignals()
+    display.close()
+    if (aborter.signal.aborted) return stdoutClosed ? EXIT.stdoutClosed : EXIT.cancelled
+    printError(io, thrown, verbose)
+    return isOurFailure(thrown) ? EXIT.failed : EXIT.usage
+  }
+
+  const stopWatching = watch(handle, everyMs, (metrics) => {
+    means.add(metrics)
+    display.show(metrics)
+  })
+  const outcome = await settle(handle)
+  stopWatching()
+  removeSignals()
+  display.close()
+  if (stdoutClosed) return EXIT.stdoutClosed
+  if (!quiet) {
+    const { metrics, durationMs } = outcome
+    const style = { columns: io.stderr.columns ?? Number.POSITIVE_INFINITY, paint: painter(io.stderr, io.env) }
+    means.add(metrics)
+    io.stderr.write(
+      summaryText({ jobName: handle.jobName, status: outcome.status, durationMs, metrics: means.over(metrics) }, style),
+    )
+  }
+  if (outcome.status === "cancelled") return EXIT.cancelled
+  if (outcome.status !== "failed") return EXIT.finished
+  if (!quiet) io.stderr.write("\n")
+  printError(io, outcome.error, verbose)
+  return EXIT.failed
+}
+
+interface Outcome {
+  readonly status: JobStatus
+  readonly durationMs: number
+  readonly metrics: JobMetrics
+  readonly error?: unknown
+}
+
+async function settle(handle: JobHandle): Promise<Outcome> {
+  try {
+    const { status, durationMs, metrics }: JobResult = await handle.done
+    return { status, durationMs, metrics }
+  } catch (error) {
+    const metrics = handle.readMetrics()
+    return {
+      status: codeOf(error) === "JOB_CANCELLED" ? "cancelled" : "failed",
+      durationMs: metrics.elapsedMs,
+      metrics,
+      error,
+    }
+  }
+}
+
+const ENDED: ReadonlySet<JobStatus> = new Set(["finished", "stopped", "cancelled", "failed"])
+
+/** Hands readings of the running job on until the returned function is called. The one that `done` gives is the last, not ours. */
+function watch(handle: JobHandle, everyMs: number, seen: (metrics: JobMetrics) => void): () => void {
+  const readings = handle.metrics({ everyMs })
+  let watching = true
+  const loop = async (): Promise<void> => {
+    for await (const metrics of readings) {
+      if (!watching || ENDED.has(handle.status)) return
+      seen(metrics)
+    }
+  }
+  // Readings end with the job, also when it fails: `done` says why.
+  loop().catch(() => undefined)
+  return () => {
+    watching = false
+  }
+}
+
+/** True when the job could not be brought up though nothing is wrong with what the user wrote. */
+function isOurFailure(thrown: unknown): boolean {
+  return /^(WORKER|JOB|INVARIANT)_/.test(codeOf(thrown) ?? "")
+}
+
+function codeOf(thrown: unknown): string | undefined {
+  const code = (thrown as { readonly code?: unknown } | null | undefined)?.code
+  return typeof code === "string" ? code : undefined
+}

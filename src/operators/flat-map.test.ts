@@ -1,0 +1,112 @@
+import { describe, expect, it } from "vitest"
+import { FlatMapOperator } from "./flat-map.ts"
+import { HarnessContext, runOperator } from "./operator-harness.ts"
+
+function* countTo(n: number): Generator<number> {
+  for (let i = 1; i <= n; i++) yield i
+}
+
+describe.each([Number.POSITIVE_INFINITY, 1, 2])("FlatMapOperator with room for %d", (roomFor) => {
+  it.each([
+    ["arrays", (n: number) => [...countTo(n)]],
+    ["generators", countTo],
+    ["sets", (n: number) => new Set(countTo(n))],
+  ])("hands on all of %s in order, at the record's time, before the next watermark", (_kind, fn) => {
+    const input = [{ value: 3, timeMs: 10 }, { watermarkMs: 15 }, { value: 0, timeMs: 20 }, { value: 2, timeMs: 30 }]
+    const { main, mostInOutput } = runOperator(new FlatMapOperator<number, number>({ fn }), input, { roomFor })
+    expect(main).toEqual([
+      { value: 1, timeMs: 10 },
+      { value: 2, timeMs: 10 },
+      { value: 3, timeMs: 10 },
+      { watermarkMs: 15 },
+      { value: 1, timeMs: 30 },
+      { value: 2, timeMs: 30 },
+      { watermarkMs: Number.POSITIVE_INFINITY },
+    ])
+    expect(mostInOutput).toBeLessThanOrEqual(roomFor)
+  })
+})
+
+describe("FlatMapOperator", () => {
+  /** An output with room for one, that the test empties. */
+  function slot() {
+    const emitted: unknown[] = []
+    return { emitted, full: false, emit: (value: unknown) => void emitted.push(value) }
+  }
+
+  it("draws from an iterable only while there is room", () => {
+    let drawn = 0
+    const endless = function* () {
+      for (;;) yield drawn++
+    }
+    const operator = new FlatMapOperator<number, number>({ fn: endless })
+    const out = {
+      emitted: 0,
+      get full() {
+        return this.emitted >= 3
+      },
+      emit() {
+        this.emitted++
+      },
+    }
+    operator.onRecord(0, 0, out)
+    expect(operator.pending).toBe(true)
+    expect(drawn).toBe(3)
+    operator.resume(out)
+    expect(drawn).toBe(3)
+  })
+
+  it("lets records that overshoot wait behind the pending ones", () => {
+    const operator = new FlatMapOperator<string, string>({ fn: (value) => [`${value}1`, `${value}2`] })
+    const out = slot()
+    out.full = true
+    operator.onRecord("a", 1, out)
+    operator.onRecord("b", 2, out)
+    operator.onRecord("c", 3, out)
+    expect(out.emitted).toEqual([])
+    out.full = false
+    operator.resume(out)
+    expect(out.emitted).toEqual(["a1", "a2", "b1", "b2", "c1", "c2"])
+    expect(operator.pending).toBe(false)
+  })
+
+  it("close() ends every pending iterable, also when ending one of them fails", () => {
+    const ended: string[] = []
+    const operator = new FlatMapOperator<string, string>({
+      *fn(value) {
+        try {
+          yield value
+          yield value
+        } finally {
+          ended.push(value)
+          if (value === "b") throw new Error("cannot clean up")
+        }
+      },
+    })
+    const out = slot()
+    operator.onRecord("done", 0, out)
+    for (const value of ["a", "b", "c"]) {
+      out.full = false
+      operator.onRecord(value, 0, {
+        get full() {
+          return out.full
+        },
+        emit() {
+          out.full = true
+        },
+      })
+    }
+    expect(ended).toEqual(["done"])
+    expect(() => operator.close()).toThrowError("cannot clean up")
+    // "c" had not begun: nothing of it needs cleaning up.
+    expect(ended).toEqual(["done", "a", "b"].slice(0, ended.length))
+    expect(operator.pending).toBe(false)
+  })
+
+  it.each([undefined, null, 7, { a: 1 }])("refuses %s with FLAT_MAP_NOT_ITERABLE", (given) => {
+    const operator = new FlatMapOperator<number, number>({ fn: () => given as unknown as number[] })
+    expect(() => operator.onRecord(1, 0, new HarnessContext().side("x"))).toThrowError(
+      expect.objectContaining({ code: "FLAT_MAP_NOT_ITERABLE", message: expect.stringMatching(/return \[\] for none/) }),
+    )
+  })
+})

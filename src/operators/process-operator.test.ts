@@ -1,0 +1,229 @@
+import { describe, expect, it } from "vitest"
+import { NO_TIME } from "../records/index.ts"
+import { type HarnessInput, type HarnessOptions, HarnessContext, runOperator } from "./operator-harness.ts"
+import { ProcessOperator } from "./process-operator.ts"
+import { type ProcessContext, type ProcessSpec, type StateDeclarations, valueState } from "./process-spec.ts"
+
+interface Reading {
+  device: string
+  at: number
+}
+
+function readings(...events: readonly (readonly [string, number] | number)[]): HarnessInput<Reading>[] {
+  return events.map((event) =>
+    typeof event === "number"
+      ? { watermarkMs: event }
+      : { value: { device: event[0], at: event[1] }, timeMs: event[1], key: event[0] },
+  )
+}
+
+function runKeyed<States extends StateDeclarations>(
+  spec: ProcessSpec<Reading, string, string, States>,
+  input: readonly HarnessInput<Reading>[],
+  options: HarnessOptions,
+) {
+  const operator = new ProcessOperator({ spec, keyOf: (r: Reading) => r.device })
+  return { operator, ...runOperator(operator, input, options) }
+}
+
+const texts = (outputs: readonly { readonly value: string; readonly timeMs: number }[]) =>
+  outputs.map(({ value, timeMs }) => `${value} @${timeMs}`)
+
+describe.each([Number.POSITIVE_INFINITY, 1, 2])("ProcessOperator with room for %d", (roomFor) => {
+  it("keeps declared state per key, and emits at the record's time or the one given", () => {
+    const { records, stores } = runKeyed(
+      {
+        state: { seen: valueState<number>() },
+        onRecord(value, ctx) {
+          const seen = (ctx.state.seen.get() ?? 0) + 1
+          if (seen === 3) ctx.state.seen.clear()
+          else ctx.state.seen.set(seen)
+          ctx.emit(`${ctx.key} ${seen}`)
+          if (seen === 3) ctx.emit(`${value.device} full`, 1_000)
+        },
+      },
+      readings(["a", 1], ["b", 2], ["a", 3], ["a", 4], ["a", 5]),
+      { roomFor },
+    )
+    expect(texts(records)).toEqual(["a 1 @1", "b 1 @2", "a 2 @3", "a 3 @4", "a full @1000", "a 1 @5"])
+    expect(stores.get("seen")!.size).toBe(2)
+  })
+
+  it("fires timers in time order when the watermark reaches them, with their key and time, before it is handed on", () => {
+    const { main, operator } = runKeyed(
+      {
+        state: { last: valueState<number>() },
+        onRecord(value, ctx) {
+          ctx.state.last.set(value.at)
+          ctx.timers.register(value.at + 10)
+        },
+        onTimer(timeMs, ctx) {
+          ctx.emit(`${ctx.key} ${timeMs} last ${ctx.state.last.get()} wm ${ctx.watermarkMs}`)
+        },
+      },
+      readings(["b", 5], ["a", 1], ["a", 5], 10, 15, ["c", 90], 95),
+      { roomFor },
+    )
+    expect(main.map((o) => ("value" in o ? `${o.value} @${o.timeMs}` : o.watermarkMs))).toEqual([
+      10,
+      "a 11 last 5 wm 15 @11",
+      "b 15 last 5 wm 15 @15",
+      "a 15 last 5 wm 15 @15",
+      15,
+      95,
+      "c 100 last 90 wm Infinity @100",
+      Number.POSITIVE_INFINITY,
+    ])
+    expect(operator.timers).toBe(0)
+  })
+
+  it("fires a timer once however often it was registered, and a deleted one never", () => {
+    const { records } = runKeyed(
+      {
+        onRecord(value, ctx) {
+          ctx.timers.register(100)
+          ctx.timers.register(200)
+          if (value.at === 2) ctx.timers.delete(100)
+        },
+        onTimer: (timeMs, ctx) => ctx.emit(`${ctx.key} ${timeMs}`),
+      },
+      readings(["a", 1], ["a", 1], ["b", 1], ["b", 2], 150),
+      { roomFor },
+    )
+    expect(texts(records)).toEqual(["a 100 @100", "a 200 @200", "b 200 @200"])
+  })
+
+  it("fires timers that timers set, also at the end of input, and one in the past at the next watermark", () => {
+    const { records } = runKeyed(
+      {
+        onRecord(value, ctx) {
+          ctx.timers.register(value.at - 100)
+        },
+        onTimer(timeMs, ctx) {
+          ctx.emit(`${timeMs}`)
+          if (timeMs < 30) ctx.timers.register(timeMs + 10)
+        },
+      },
+      readings(50, ["a", 110], 60),
+      { roomFor },
+    )
+    expect(texts(records)).toEqual(["10 @10", "20 @20", "30 @30"])
+  })
+
+  it("runs onEnd once, after the last timer and before the end of event time, at the newest time seen", () => {
+    const { main } = runKeyed(
+      {
+        onRecord: (_value, ctx) => ctx.timers.register(Number.POSITIVE_INFINITY),
+        onTimer: (_timeMs, ctx) => ctx.emit(`last of ${ctx.key}`, 7),
+        onEnd(ctx) {
+          ctx.emit("end")
+          ctx.emitTo("log", "ended")
+        },
+      },
+      readings(["a", 40], ["b", 30]),
+      { roomFor },
+    )
+    expect(main).toEqual([
+      { value: "last of a", timeMs: 7 },
+      { value: "last of b", timeMs: 7 },
+      { value: "end", timeMs: 40 },
+      { watermarkMs: Number.POSITIVE_INFINITY },
+    ])
+  })
+
+  it("emits to side outputs, and sees the clock it is given", () => {
+    const { sides, records } = runKeyed(
+      {
+        onRecord(value, ctx) {
+          ctx.emitTo("odd", value.at)
+          ctx.emitTo("odd", ctx.now(), 9)
+        },
+      },
+      readings(["a", 3]),
+      { roomFor, nowMs: 77 },
+    )
+    expect(records).toEqual([])
+    expect(sides.get("odd")).toEqual([
+      { value: 3, timeMs: 3 },
+      { value: 77, timeMs: 9 },
+    ])
+  })
+
+  it("fires many timers without passing its bound", () => {
+    const { records, mostInOutput } = runKeyed(
+      { onRecord: (value, ctx) => ctx.timers.register(value.at), onTimer: (timeMs, ctx) => ctx.emit(`${timeMs}`) },
+      [...readings(...Array.from({ length: 3_000 }, (_, i) => ["a", i] as const)), { watermarkMs: 10_000 }],
+      { roomFor },
+    )
+    expect(records.map(({ value }) => value)).toEqual(Array.from({ length: 3_000 }, (_, i) => `${i}`))
+    if (roomFor < 3_000) expect(mostInOutput).toBe(roomFor)
+  })
+})
+
+describe("ProcessOperator", () => {
+  const nowhere = { full: false, emit: () => undefined }
+
+  it("gives the step back when a timer always sets the next one", () => {
+    const operator = new ProcessOperator<Reading, string, string>({
+      keyOf: (r) => r.device,
+      spec: {
+        onRecord: (_value, ctx) => ctx.timers.register(0),
+        onTimer: (timeMs, ctx) => ctx.timers.register(timeMs + 1),
+      },
+    })
+    operator.open(new HarnessContext())
+    operator.onRecord({ device: "a", at: 0 }, 0, nowhere)
+    operator.onWatermark(Number.POSITIVE_INFINITY, nowhere)
+    expect(operator.pending).toBe(true)
+    operator.resume(nowhere)
+    expect(operator.pending).toBe(true)
+    expect(operator.timers).toBe(1)
+  })
+
+  it("opens with where it runs", () => {
+    let opened: unknown
+    const spec: ProcessSpec<number, number> = { open: (info) => (opened = info), onRecord: () => undefined }
+    new ProcessOperator({ spec }).open(new HarnessContext())
+    expect(opened).toEqual({ operatorId: "tested", subtask: 0, parallelism: 1 })
+  })
+
+  const unkeyed = (use: (ctx: ProcessContext<unknown>) => unknown) => {
+    const operator = new ProcessOperator<number, unknown>({ spec: { onRecord: (_value, ctx) => void use(ctx) } })
+    operator.open(new HarnessContext())
+    return () => operator.onRecord(1, NO_TIME, nowhere)
+  }
+
+  it.each([
+    ["the key", (ctx: ProcessContext<unknown>) => ctx.key],
+    ["a timer", (ctx: ProcessContext<unknown>) => ctx.timers.register(1)],
+    ["a timer", (ctx: ProcessContext<unknown>) => ctx.timers.delete(1)],
+  ])("refuses %s on a stream that is not keyed, with the remedy", (what, use) => {
+    expect(unkeyed(use)).toThrowError(
+      expect.objectContaining({ code: "NOT_KEYED", message: expect.stringMatching(`${what}: .*call keyBy before`) }),
+    )
+  })
+
+  it("refuses declared state on a stream that is not keyed before any record", () => {
+    const spec = { state: { seen: valueState<number>() }, onRecord: () => undefined }
+    expect(() => new ProcessOperator({ spec })).toThrowError(
+      expect.objectContaining({ code: "NOT_KEYED", message: expect.stringMatching(/the state seen/) }),
+    )
+  })
+
+  it("refuses key, state and timers in onEnd, where there is no key", () => {
+    for (const use of [
+      (ctx: ProcessContext<string, string, { s: ReturnType<typeof valueState<number>> }>) => ctx.key,
+      (ctx: ProcessContext<string, string, { s: ReturnType<typeof valueState<number>> }>) => ctx.state.s.get(),
+      (ctx: ProcessContext<string, string, { s: ReturnType<typeof valueState<number>> }>) => ctx.timers.register(1),
+    ]) {
+      const spec = { state: { s: valueState<number>() }, onRecord: () => undefined, onEnd: (ctx: never) => void use(ctx) }
+      expect(() => runKeyed(spec, readings(["a", 1]), {})).toThrowError(expect.objectContaining({ code: "NO_CURRENT_KEY" }))
+    }
+  })
+
+  it.each([Number.NaN, NO_TIME])("refuses a timer at %d", (timeMs) => {
+    expect(() => runKeyed({ onRecord: (_value, ctx) => ctx.timers.register(timeMs) }, readings(["a", 1]), {})).toThrowError(
+      expect.objectContaining({ code: "TIMER_TIME_INVALID" }),
+    )
+  })
+})
