@@ -208,8 +208,9 @@ export class Subtask {
       for (const channel of this.#outputs) channel.mark(END)
     }
     const moved = this.#flush(true)
+    const drained = this.#outputs.every((channel) => channel.drained)
     this.#publishMetrics()
-    if (!this.#outputs.every((channel) => channel.drained)) return moved ? "progressed" : "blocked"
+    if (!drained) return moved ? "progressed" : "blocked"
     this.#phase = SubtaskPhase.DONE
     return "done"
   }

@@ -12,7 +12,7 @@ function nested(levels: number): unknown {
 }
 
 const cycle: Record<string, unknown> = { name: "x" }
-cycle["items"] = [{ owner: cycle }]
+cycle.items = [{ owner: cycle }]
 
 describe("findUnserializable()", () => {
   it.each([

@@ -43,11 +43,14 @@ describe("a job on worker threads", () => {
     expect(error.code).toBe("WORKER_OUT_OF_MEMORY")
   })
 
-  test.each(["throw-later", "reject"])("ends with WORKER_FAILED when user code fails outside of any call (%s)", async (mode) => {
-    const { error } = await failureOf(mode, { params: { mode, count: 5_000_000 } })
-    expect(error.code).toBe("WORKER_FAILED")
-    expect(error.message).toMatch(/thrown from a timer|nobody catches this/)
-  })
+  test.each(["throw-later", "reject"])(
+    "ends with WORKER_FAILED when user code fails outside of any call (%s)",
+    async (mode) => {
+      const { error } = await failureOf(mode, { params: { mode, count: 5_000_000 } })
+      expect(error.code).toBe("WORKER_FAILED")
+      expect(error.message).toMatch(/thrown from a timer|nobody catches this/)
+    },
+  )
 
   test("ends with WORKER_HUNG when a user function never returns", async () => {
     const { error, afterMs } = await failureOf("hang", { heartbeatTimeoutMs: 1_000 })

@@ -12,7 +12,12 @@ const stage = fc.oneof(
   fc.record({ op: fc.constantFrom("map", "rebalance", "rescale"), parallelism }),
   fc.record({ op: fc.constantFrom("split", "union") }),
   fc.record({ op: fc.constantFrom("filter", "flatMap", "broadcast"), n: fc.integer({ min: 2, max: 3 }), parallelism }),
-  fc.record({ op: fc.constant("window"), n: fc.integer({ min: 1, max: 7 }), sizeMs: fc.constantFrom(100, 1000, 5000), parallelism }),
+  fc.record({
+    op: fc.constant("window"),
+    n: fc.integer({ min: 1, max: 7 }),
+    sizeMs: fc.constantFrom(100, 1000, 5000),
+    parallelism,
+  }),
 ) as fc.Arbitrary<Stage>
 
 const scenario = fc.record({
@@ -23,8 +28,13 @@ const scenario = fc.record({
   sourceParallelism: fc.integer({ min: 0, max: 3 }),
 })
 
-test(`${RUNS} random pipelines with random parallelism end, with every record accounted for`, { timeout: 300_000 }, async () => {
-  const seed = process.env["PROPS_SEED"] === undefined ? Math.floor(Math.random() * 0x7fff_ffff) : Number(process.env["PROPS_SEED"])
+test(`${RUNS} random pipelines with random parallelism end, with every record accounted for`, {
+  timeout: 300_000,
+}, async () => {
+  const seed =
+    process.env["PROPS_SEED"] === undefined
+      ? Math.floor(Math.random() * 0x7fff_ffff)
+      : Number(process.env["PROPS_SEED"])
   await fc.assert(
     fc.asyncProperty(scenario, async ({ stages, records, workers, parallelism: p, sourceParallelism }) => {
       const params = { records, stages: JSON.stringify(stages), sourceParallelism }
@@ -54,7 +64,9 @@ function applyPlainly(items: Item[], each: Stage): Item[] {
     case "filter":
       return items.filter((item) => item.x % each.n !== 0)
     case "flatMap":
-      return items.flatMap((item) => Array.from({ length: each.n }, (_, copy) => ({ x: item.x * each.n + copy, t: item.t })))
+      return items.flatMap((item) =>
+        Array.from({ length: each.n }, (_, copy) => ({ x: item.x * each.n + copy, t: item.t })),
+      )
     case "split":
       return items.map((item) => (item.x % 2 === 0 ? { x: item.x * 2, t: item.t } : item))
     case "union":

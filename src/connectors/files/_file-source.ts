@@ -129,9 +129,9 @@ function startOf<T>(data: FileSplitData, from: Position | undefined, decoder: De
 }
 
 function savedPlace(from: NonNullable<Position>): Place {
-  if (typeof from === "object" && typeof from["offset"] === "number") {
-    const line = from["line"]
-    return { offset: from["offset"], line: typeof line === "number" ? line : null, inLine: false }
+  if (typeof from === "object" && typeof from.offset === "number") {
+    const line = from.line
+    return { offset: from.offset, line: typeof line === "number" ? line : null, inLine: false }
   }
   throw new EngineError(
     "SOURCE_POSITION_INVALID",

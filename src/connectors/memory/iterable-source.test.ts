@@ -98,10 +98,10 @@ describe("iterableSource", () => {
   })
 
   it("refuses what cannot be iterated", async () => {
-    const invalid = expect.objectContaining({ code: "SOURCE_NOT_ITERABLE" })
-    expect(() => iterableSource(17 as never)).toThrow(invalid)
-    expect(() => iterableSource(undefined as never)).toThrow(invalid)
-    await expect(valuesOf(iterableSource((() => 17) as never))).rejects.toMatchObject(invalid.sample as object)
+    const code = "SOURCE_NOT_ITERABLE"
+    expect(() => iterableSource(17 as never)).toThrow(expect.objectContaining({ code }))
+    expect(() => iterableSource(undefined as never)).toThrow(expect.objectContaining({ code }))
+    await expect(valuesOf(iterableSource((() => 17) as never))).rejects.toMatchObject({ code })
   })
 
   it("calls the iterator's return() when reading ends early", async () => {

@@ -183,8 +183,8 @@ describe("parquet", () => {
       ns: newYear + 1,
       tz: newYear - 7_200_000,
     }
-    expect(await readRows(parquet(path))).toEqual([row, row])
-    const [first, second] = await readRows(parquet(path, { dates: "Date" }))
+    expect(await readRows(parquet<Row>(path))).toEqual([row, row])
+    const [first, second] = await readRows(parquet<Row>(path, { dates: "Date" }))
     expect(first).toEqual(Object.fromEntries(Object.entries(row).map(([name, ms]) => [name, new Date(ms)])))
     for (const name of Object.keys(row)) expect(first![name]).not.toBe(second![name])
   })
@@ -192,7 +192,7 @@ describe("parquet", () => {
   it("reads integers beyond 2^53 as bigints, decimals as numbers, unannotated bytes as bytes", async () => {
     const query = `SELECT x::BIGINT AS n, (x % 1000)::DECIMAL(9, 2) / 8 AS d, 'ab'::BLOB AS b, x::UBIGINT AS u
       FROM (VALUES (9007199254740991), (9007199254740992)) AS t(x)`
-    const rows = await readRows(parquet(await write("numbers.parquet", query)))
+    const rows = await readRows(parquet<Row>(await write("numbers.parquet", query)))
     expect(rows.map((row) => row.n)).toEqual([9007199254740991, 9007199254740992n])
     expect(rows.map((row) => row.u)).toEqual([9007199254740991, 9007199254740992n])
     expect(rows.map((row) => row.d)).toEqual([123.875, 124])

@@ -48,7 +48,7 @@ interface SplitData {
  *
  * Needs the packages hyparquet and hyparquet-compressors (optional peer dependencies).
  */
-export function parquet<T>(path: string | readonly string[], options: ParquetOptions = {}): ParquetSource<T> {
+export function parquet<T = Record<string, unknown>>(path: string | readonly string[], options: ParquetOptions = {}): ParquetSource<T> {
   const paths = typeof path === "string" ? [path] : path
   checkOptions(paths, options)
   const { columns, dates = "ms", binaryAsString = false, inOrder } = options
