@@ -14,7 +14,10 @@ const bench: Bench = async ({ smoke, report }) => {
   const control = new SharedArrayBuffer(4)
   const delayUs = new Int32Array(control)
   Atomics.store(delayUs, 0, 1000)
-  const job = await run(fileURLToPath(new URL("./pipelines/slow-sink.ts", import.meta.url)), { workers: 2, params: { control } })
+  const job = await run(fileURLToPath(new URL("./pipelines/slow-sink.ts", import.meta.url)), {
+    workers: 2,
+    params: { control },
+  })
   // Rings fill and code is compiled in the first seconds; what grows after that would grow for ever.
   await sleep(smoke ? 4_000 : 5_000)
   const baseMb = process.memoryUsage.rss() / 1e6
@@ -39,9 +42,13 @@ const bench: Bench = async ({ smoke, report }) => {
   const fastAfter = job.readMetrics()
   const fastRate = ((fastAfter.recordsOut - fastBefore.recordsOut) / fastMs) * 1000
   const result = await job.stop()
-  report(`slow: ${slowRate.toFixed(0)} records/s for ${slowMs / 1000} s, RSS ${baseMb.toFixed(0)} -> at most ${peakMb.toFixed(0)} MB, in flight at most ${peakInFlight} of ${credits} credits`)
+  report(
+    `slow: ${slowRate.toFixed(0)} records/s for ${slowMs / 1000} s, RSS ${baseMb.toFixed(0)} -> at most ${peakMb.toFixed(0)} MB, in flight at most ${peakInFlight} of ${credits} credits`,
+  )
   report(`fast: ${fastRate.toFixed(0)} records/s once the delay is gone`)
-  report(`after the drain: ${result.metrics.recordsIn} read, ${result.metrics.recordsOut} written, ${result.metrics.inFlight} in flight`)
+  report(
+    `after the drain: ${result.metrics.recordsIn} read, ${result.metrics.recordsOut} written, ${result.metrics.inFlight} in flight`,
+  )
   check(peakMb - baseMb < 50, `RSS grew by ${(peakMb - baseMb).toFixed(0)} MB`)
   check(fastRate > 20 * slowRate, `the rate rose only from ${slowRate.toFixed(0)} to ${fastRate.toFixed(0)} records/s`)
   check(result.metrics.recordsIn === result.metrics.recordsOut, "records were lost or repeated in the drain")

@@ -19,7 +19,9 @@ const bench: Bench = async ({ smoke, report }) => {
     job.push(await firstOutputMs([COMMAND, "run", PIPELINE, "--quiet"]))
     bare.push(await firstOutputMs(["-e", 'console.log("first")']))
   }
-  report(`command to first record out: ${spread(job)} ms; a bare node to its first line: ${spread(bare)} ms (median of ${runs}, min-max)`)
+  report(
+    `command to first record out: ${spread(job)} ms; a bare node to its first line: ${spread(bare)} ms (median of ${runs}, min-max)`,
+  )
   check(median(job) < 500, `the first record took ${median(job).toFixed(0)} ms`)
 }
 

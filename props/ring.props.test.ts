@@ -46,7 +46,9 @@ const taggedCodec: ValueCodec = {
       const view = new DataView(bytes.buffer, bytes.byteOffset + at)
       const tag = view.getUint32(0)
       const length = view.getUint32(4)
-      for (const byte of bytes.subarray(at + 8, at + 8 + length)) expect(byte).toBe(tag & 0x7f)
+      if (!bytes.subarray(at + 8, at + 8 + length).every((byte) => byte === (tag & 0x7f))) {
+        throw new Error(`record ${tag} of ${length} bytes is torn`)
+      }
       values.push([tag, length])
       at += 8 + length
     }
@@ -78,7 +80,10 @@ function openRing(capacityRecords: number, capacityBytes: number, startCursor: n
       const used = (published - released) | 0
       expect(used).toBeGreaterThanOrEqual(0)
       expect(used).toBeLessThanOrEqual(data.length)
-      for (let offset = used; offset < data.length; offset++) data[(released + offset) & (data.length - 1)] = POISON
+      const from = published & (data.length - 1)
+      const until = from + data.length - used
+      data.fill(POISON, from, until)
+      if (until > data.length) data.fill(POISON, 0, until - data.length)
     },
   }
 }

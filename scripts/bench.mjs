@@ -17,7 +17,9 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
-console.log(`node ${process.version}, ${availableParallelism()} cores, ${cpus()[0]?.model ?? "unknown CPU"}, ${smoke ? "smoke" : "real"} size`)
+console.log(
+  `node ${process.version}, ${availableParallelism()} cores, ${cpus()[0]?.model ?? "unknown CPU"}, ${smoke ? "smoke" : "real"} size`,
+)
 let failed = 0
 for (const name of asked.length > 0 ? asked : known) {
   console.log(`\n== ${name}`)

@@ -28,11 +28,25 @@ const RANK = new Map(LAYERS.flatMap((folders, rank) => folders.map((folder) => [
 /** What a folder may import from outside; a folder that is not listed may import any of these modules. */
 const RESTRICTED = [
   { modules: ["node:worker_threads", "piscina", "comlink"], allowed: ["actors", "cli"] },
-  { modules: ["node:fs", "node:fs/promises", "tinyglobby"], allowed: ["connectors", "snapshot", "state", "actors", "cli"] },
+  {
+    modules: ["node:fs", "node:fs/promises", "tinyglobby"],
+    allowed: ["connectors", "snapshot", "state", "actors", "cli"],
+  },
 ]
 /** Clocks, timers and randomness are arguments below the actors (connectors get theirs from ReadContext). */
 const AMBIENT = /\b(Date\.now|performance\.now|Math\.random|setTimeout|setInterval|setImmediate|randomUUID)\b\s*\(/
-const AMBIENT_FREE = ["errors", "records", "time", "mailbox", "state", "contracts", "operators", "windows", "plan", "api"]
+const AMBIENT_FREE = [
+  "errors",
+  "records",
+  "time",
+  "mailbox",
+  "state",
+  "contracts",
+  "operators",
+  "windows",
+  "plan",
+  "api",
+]
 
 const problems = []
 const files = readdirSync(src, { recursive: true })
@@ -64,7 +78,10 @@ function checkInner(file, folder, specifier) {
   const [from, to] = [RANK.get(folder), RANK.get(targetFolder)]
   if (from === undefined) return problems.push(`${file}: folder ${folder}/ has no place in the layers`)
   if (to === undefined) return problems.push(`${file}: folder ${targetFolder}/ has no place in the layers`)
-  if (to >= from) problems.push(`${file}: ${folder}/ must not import ${targetFolder}/, which is ${to === from ? "beside" : "above"} it`)
+  if (to >= from)
+    problems.push(
+      `${file}: ${folder}/ must not import ${targetFolder}/, which is ${to === from ? "beside" : "above"} it`,
+    )
   const basename = target.split(sep).at(-1)
   const isPrivate = basename.startsWith("_")
   if (isPrivate) problems.push(`${file}: ${target} is private to its folder`)

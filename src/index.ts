@@ -43,7 +43,20 @@ export type {
 export { EngineError } from "./errors/index.ts"
 export { from } from "./inline.ts"
 export type { JobMetrics, VertexMetrics } from "./observe/index.ts"
-export { type Aggregates, count, countDistinct, defineAggregate, max, mean, min, type ProcessContext, type ProcessSpec, recordType, sum, valueState } from "./operators/index.ts"
+export {
+  type Aggregates,
+  count,
+  countDistinct,
+  defineAggregate,
+  max,
+  mean,
+  min,
+  type ProcessContext,
+  type ProcessSpec,
+  recordType,
+  sum,
+  valueState,
+} from "./operators/index.ts"
 export type { Key } from "./state/index.ts"
 export type { Duration } from "./time/index.ts"
 export { type TimeWindow, tumbling } from "./windows/index.ts"

@@ -10,5 +10,9 @@ export function from<T>(
   source: Source<T> | Iterable<T> | AsyncIterable<T>,
   options?: SourceOptions<NoInfer<T>>,
 ): Stream<T> {
-  return inlineFrom(async (graph) => (await (await runGraph(graph, { parallelism: 1 })).done).collected, source, options)
+  return inlineFrom(
+    async (graph) => (await (await runGraph(graph, { parallelism: 1 })).done).collected,
+    source,
+    options,
+  )
 }

@@ -1,9 +1,9 @@
 import type { Committable, Operator, OperatorContext, Output } from "../contracts/index.ts"
+import type { SubtaskMetrics } from "../observe/index.ts"
 import { SinkOperator } from "../operators/index.ts"
 import type { PhysicalOperator, Vertex } from "../plan/index.ts"
 import type { RecordBatch } from "../records/index.ts"
 import { HeapKeyedStore, type KeyedStore } from "../state/index.ts"
-import type { SubtaskMetrics } from "../observe/index.ts"
 import type { EdgeWriter } from "./edge-writer.ts"
 import { operatorFailure } from "./operator-failure.ts"
 import type { Pressure } from "./pressure.ts"
@@ -17,7 +17,11 @@ export interface ChainOptions {
   /** The instance of each operator, in the vertex's order. */
   readonly operators: readonly Operator[]
   /** Writers of the edges that leave each operator: by operator index, then by output (`undefined`: the main one). */
-  readonly writers: readonly { readonly operator: number; readonly side: string | undefined; readonly writer: EdgeWriter }[]
+  readonly writers: readonly {
+    readonly operator: number
+    readonly side: string | undefined
+    readonly writer: EdgeWriter
+  }[]
   now(): number
   wake(): void
 }
@@ -54,7 +58,9 @@ export class Chain {
         ...links
           .filter((child) => child.physical.parent === link.index && child.physical.parentSide === side)
           .map((child) => child.entry),
-        ...options.writers.filter((edge) => edge.operator === link.index && edge.side === side).map((edge) => edge.writer),
+        ...options.writers
+          .filter((edge) => edge.operator === link.index && edge.side === side)
+          .map((edge) => edge.writer),
       ]
       link.connect(targetsOf)
     }
@@ -217,10 +223,7 @@ class Link {
     this.operator = operator
     this.#pressure = options.pressure
     this.context = new LinkContext(physical.id, options)
-    this.entry =
-      "pending" in operator
-        ? new ResumableEntry(this, options.pressure)
-        : new OperatorEntry(this)
+    this.entry = "pending" in operator ? new ResumableEntry(this, options.pressure) : new OperatorEntry(this)
   }
 
   get subtask(): number {

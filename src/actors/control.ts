@@ -39,6 +39,9 @@ export interface SharedBuffers {
 /** The task of one worker thread: everything it needs to build its share of the job. */
 export interface HostTask {
   readonly worker: number
+  /** The pipeline's file, for messages. */
+  readonly pipelineUrl: string
+  /** What to import in its place: itself, or a bundle of it. */
   readonly moduleUrl: string
   readonly params: Readonly<Record<string, unknown>>
   readonly planOptions: PlanOptions

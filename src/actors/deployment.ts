@@ -1,9 +1,23 @@
-import { SinkOperator } from "../operators/index.ts"
-import { createLocalChannel, type ChannelReceiver, type ChannelSender, RingReceiver, RingSender, SharedDoorbell } from "../mailbox/index.ts"
-import { SubtaskMetrics } from "../observe/index.ts"
-import { type ChannelSpec, listChannels, type PhysicalOperator, type PhysicalPlan, type Vertex, workerOf } from "../plan/index.ts"
-import { MsgpackCodec } from "../records/index.ts"
 import type { Operator } from "../contracts/index.ts"
+import {
+  type ChannelReceiver,
+  type ChannelSender,
+  createLocalChannel,
+  RingReceiver,
+  RingSender,
+  SharedDoorbell,
+} from "../mailbox/index.ts"
+import { SubtaskMetrics } from "../observe/index.ts"
+import { SinkOperator } from "../operators/index.ts"
+import {
+  type ChannelSpec,
+  listChannels,
+  type PhysicalOperator,
+  type PhysicalPlan,
+  type Vertex,
+  workerOf,
+} from "../plan/index.ts"
+import { MsgpackCodec } from "../records/index.ts"
 import { Chain } from "./chain.ts"
 import type { SharedBuffers } from "./control.ts"
 import { createEdgeWriter, type EdgeWriter } from "./edge-writer.ts"
@@ -69,12 +83,19 @@ function connect({ plan, worker, buffers, wake }: DeploymentOptions): ChannelEnd
   const receivers = new Map<ChannelSpec, ChannelReceiver>()
   for (const spec of listChannels(plan)) {
     if (spec.fromWorker === worker && spec.toWorker === worker) {
-      const { sender, receiver } = createLocalChannel({ capacityRecords: CHANNEL_CREDITS, wakeReceiver: wake, wakeSender: wake })
+      const { sender, receiver } = createLocalChannel({
+        capacityRecords: CHANNEL_CREDITS,
+        wakeReceiver: wake,
+        wakeSender: wake,
+      })
       senders.set(spec, { sender, local: true })
       receivers.set(spec, receiver)
     } else if (spec.fromWorker === worker) {
       const receiverBell = new SharedDoorbell(buffers.doorbells, spec.toWorker)
-      senders.set(spec, { sender: new RingSender({ ring: buffers.rings[spec.index]!, codec: new MsgpackCodec(), receiverBell }), local: false })
+      senders.set(spec, {
+        sender: new RingSender({ ring: buffers.rings[spec.index]!, codec: new MsgpackCodec(), receiverBell }),
+        local: false,
+      })
     } else if (spec.toWorker === worker) {
       const senderBell = new SharedDoorbell(buffers.doorbells, spec.fromWorker)
       receivers.set(spec, new RingReceiver({ ring: buffers.rings[spec.index]!, codec: new MsgpackCodec(), senderBell }))
@@ -95,8 +116,13 @@ async function buildSubtask(
   const pressure = new Pressure()
   const writers = buildWriters(plan, vertex, subtask, ends, pressure)
   const outputs = writers.flatMap(({ writer }) => writer.channels)
-  metrics.set("credits", outputs.reduce((sum, channel) => sum + channel.capacityRecords, 0))
-  const operators = await Promise.all(vertex.operators.map((operator) => createOperator(operator, options, vertex, subtask)))
+  metrics.set(
+    "credits",
+    outputs.reduce((sum, channel) => sum + channel.capacityRecords, 0),
+  )
+  const operators = await Promise.all(
+    vertex.operators.map((operator) => createOperator(operator, options, vertex, subtask)),
+  )
   const chain = new Chain({
     vertex,
     subtask,

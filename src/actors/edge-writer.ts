@@ -86,7 +86,10 @@ class HashWriter extends Writer implements EdgeWriter {
     this.#consumerId = options.consumerId
     this.#subtask = options.subtask
     this.#keyGroups = keyGroups
-    this.#channelOfGroup = Array.from({ length: keyGroups }, (_, group) => channels[subtaskOfKeyGroup(group, keyGroups, channels.length)]!)
+    this.#channelOfGroup = Array.from(
+      { length: keyGroups },
+      (_, group) => channels[subtaskOfKeyGroup(group, keyGroups, channels.length)]!,
+    )
   }
 
   emit(value: unknown, timeMs: number): void {

@@ -22,7 +22,7 @@ export default async function host({ task, toMain, fromMain }: HostMessage): Pro
   process.setSourceMapsEnabled(true)
   const main = connectPeer<MainControl>(toMain, "the main thread")
   try {
-    const pipeline = await loadPipeline(task.moduleUrl, { prepared: task.moduleUrl })
+    const pipeline = await loadPipeline(task.pipelineUrl, { prepared: task.moduleUrl })
     const plan = planJob(pipeline.build(task.params), task.planOptions)
     if (plan.signature !== task.signature) {
       throw new EngineError(

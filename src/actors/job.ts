@@ -161,12 +161,20 @@ export class Job implements JobHandle {
   }
 
   async setRate(operatorId: string, recordsPerSecond: number): Promise<void> {
-    const isSource = this.#plan.vertices.some((v) => v.operators[0]!.id === operatorId && v.operators[0]!.node.role.type === "source")
+    const isSource = this.#plan.vertices.some(
+      (v) => v.operators[0]!.id === operatorId && v.operators[0]!.node.role.type === "source",
+    )
     if (!isSource) {
-      throw new EngineError("RATE_UNKNOWN_SOURCE", `Cannot set the rate of "${operatorId}": job "${this.jobName}" has no source of that name`)
+      throw new EngineError(
+        "RATE_UNKNOWN_SOURCE",
+        `Cannot set the rate of "${operatorId}": job "${this.jobName}" has no source of that name`,
+      )
     }
     if (!(recordsPerSecond > 0)) {
-      throw new EngineError("RATE_INVALID", `Cannot set the rate of "${operatorId}" to ${recordsPerSecond}: give a number of records per second above 0`)
+      throw new EngineError(
+        "RATE_INVALID",
+        `Cannot set the rate of "${operatorId}" to ${recordsPerSecond}: give a number of records per second above 0`,
+      )
     }
     await Promise.all(this.#workers.map((worker) => worker.tell("setRate", operatorId, recordsPerSecond)))
   }
@@ -176,7 +184,12 @@ export class Job implements JobHandle {
   }
 
   get #ended(): boolean {
-    return this.#status === "finished" || this.#status === "stopped" || this.#status === "cancelled" || this.#status === "failed"
+    return (
+      this.#status === "finished" ||
+      this.#status === "stopped" ||
+      this.#status === "cancelled" ||
+      this.#status === "failed"
+    )
   }
 
   /** Waits for all workers, or for the first failure, and brings the job to its end. */
@@ -203,7 +216,8 @@ export class Job implements JobHandle {
     clearInterval(heartbeats)
     try {
       if (this.#failure === undefined) {
-        for (const { id, sink, context } of this.#sinks()) await sink.commit?.(prepared[id] ?? [], { ...context, final: true })
+        for (const { id, sink, context } of this.#sinks())
+          await sink.commit?.(prepared[id] ?? [], { ...context, final: true })
       } else {
         await Promise.race([allEnded, delay(CANCEL_GRACE_MS)])
       }
@@ -275,7 +289,8 @@ export class Job implements JobHandle {
 
   #onValues(operatorId: string, values: readonly unknown[]): void {
     const operator = this.#operators().find((each) => each.id === operatorId)
-    const sink = operator?.node.role.type === "sink" ? (operator.node.role.sink as Sink<unknown> & { toMain?: string }) : undefined
+    const sink =
+      operator?.node.role.type === "sink" ? (operator.node.role.sink as Sink<unknown> & { toMain?: string }) : undefined
     if (sink?.toMain === "print") {
       for (const value of values) this.#options.print(String(value))
       return
@@ -320,7 +335,9 @@ export class Job implements JobHandle {
         await sink.abort?.(context)
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error)
-        process.emitWarning(`millrace could not remove uncommitted output of ${sink.label}: ${reason}`, { code: "MILLRACE_ABORT" })
+        process.emitWarning(`millrace could not remove uncommitted output of ${sink.label}: ${reason}`, {
+          code: "MILLRACE_ABORT",
+        })
       }
     }
   }
@@ -359,7 +376,9 @@ function createBuffers(plan: PhysicalPlan): SharedBuffers {
     doorbells: createDoorbells(Math.max(1, plan.workers)),
     metrics: createMetricsBuffer(subtasks),
     rings: channels.map((channel) =>
-      channel.fromWorker === channel.toWorker ? undefined : createRing({ capacityRecords: CHANNEL_CREDITS, capacityBytes }),
+      channel.fromWorker === channel.toWorker
+        ? undefined
+        : createRing({ capacityRecords: CHANNEL_CREDITS, capacityBytes }),
     ),
   }
 }

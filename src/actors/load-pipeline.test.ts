@@ -16,7 +16,10 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { transform } from "esbuild"
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
+
+// Every probe starts Node, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 // Vitest transforms every import of the process it runs in, so the loader is driven in processes of its own, from a copy of
 // the engine made for the purpose: <root>/engine with the loader and a public face of one object, <root>/project beside it.

@@ -184,7 +184,8 @@ export class OutChannel {
         if (typeof value !== "function" && typeof value !== "symbol") continue
       }
       const found = findUnserializable(value)
-      if (found !== undefined) throw operatorFailure(notSerializable(found), this.#producer.operatorId, this.#producer.subtask)
+      if (found !== undefined)
+        throw operatorFailure(notSerializable(found), this.#producer.operatorId, this.#producer.subtask)
     }
   }
 }

@@ -31,7 +31,16 @@ export async function run(target: URL | string, options: RunOptions = {}): Promi
       startWorker(worker, { runId, buffers, main }): JobWorker {
         if (pool === undefined) return localWorker(plan, { runId, buffers, main })
         const running = pool.start(
-          { worker, moduleUrl, params, planOptions, signature: plan.signature, runId, buffers },
+          {
+            worker,
+            pipelineUrl: String(target),
+            moduleUrl,
+            params,
+            planOptions,
+            signature: plan.signature,
+            runId,
+            buffers,
+          },
           main,
         )
         return {
@@ -59,7 +68,10 @@ export async function describePlan(target: URL | string, options: RunOptions = {
 }
 
 /** Runs a graph on the calling thread: the inline form, and tests. */
-export async function runGraph(graph: LogicalGraph, options: Omit<RunOptions, "workers" | "params"> = {}): Promise<JobHandle> {
+export async function runGraph(
+  graph: LogicalGraph,
+  options: Omit<RunOptions, "workers" | "params"> = {},
+): Promise<JobHandle> {
   const plan = planJob(graph, planOptionsOf(options, 0))
   const job = new Job({
     ...jobOptions(plan, options),
@@ -115,7 +127,10 @@ function jobOptions(
 function workersOf(options: RunOptions): number {
   const workers = options.workers ?? availableParallelism()
   if (!Number.isSafeInteger(workers) || workers < 0 || workers > 1024) {
-    throw new EngineError("OPTION_INVALID", `Cannot run with ${workers} workers: give a whole number from 0 (no threads) to 1024`)
+    throw new EngineError(
+      "OPTION_INVALID",
+      `Cannot run with ${workers} workers: give a whole number from 0 (no threads) to 1024`,
+    )
   }
   return workers
 }

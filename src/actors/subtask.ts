@@ -100,7 +100,10 @@ export class Subtask {
     const waitedMs = startMs - this.#lastEndMs
     if (this.#lastOutcome === "blocked") this.#metrics.add("backpressuredMs", waitedMs)
     else if (this.#lastOutcome === "idle") this.#metrics.add("idleMs", waitedMs)
-    this.#metrics.add(outcome === "blocked" ? "backpressuredMs" : outcome === "idle" ? "idleMs" : "busyMs", endMs - startMs)
+    this.#metrics.add(
+      outcome === "blocked" ? "backpressuredMs" : outcome === "idle" ? "idleMs" : "busyMs",
+      endMs - startMs,
+    )
     this.#lastEndMs = endMs
     this.#lastOutcome = outcome
   }
@@ -113,9 +116,10 @@ export class Subtask {
         return this.#finish()
       case SubtaskPhase.PREPARING:
         return this.#await(
-          () => this.#chain.prepareCommit(FINAL_COMMIT).then((prepared) => {
-            this.prepared = prepared
-          }),
+          () =>
+            this.#chain.prepareCommit(FINAL_COMMIT).then((prepared) => {
+              this.prepared = prepared
+            }),
           SubtaskPhase.CLOSING,
         )
       case SubtaskPhase.CLOSING:
@@ -149,10 +153,9 @@ export class Subtask {
       moved = moved || inputMoved
       if (this.#handOnProgress()) moved = true
     }
-    if (!moved) {
-      this.#chain.flushSinks()
-      moved = this.#flush(true)
-    }
+    // What sinks gathered in this step goes out now; while a write is under way the next batch grows.
+    this.#chain.flushSinks()
+    if (!moved) moved = this.#flush(true)
     this.#publishMetrics()
     return moved ? "progressed" : this.#chain.blocked ? "blocked" : "idle"
   }

@@ -88,6 +88,9 @@ function workerDeath(worker: number, thrown: unknown): EngineError {
   return new EngineError(
     "WORKER_FAILED",
     `Worker ${worker} died of an error outside of any operator: ${error.name ?? "Error"}: ${error.message ?? String(thrown)}; look for a timer, event handler or promise in the pipeline that nobody catches`,
-    { cause: thrown instanceof Error ? thrown : fromPlainError({ name: "Error", message: String(thrown) }), details: { worker } },
+    {
+      cause: thrown instanceof Error ? thrown : fromPlainError({ name: "Error", message: String(thrown) }),
+      details: { worker },
+    },
   )
 }

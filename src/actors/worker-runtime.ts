@@ -2,7 +2,7 @@ import { EngineError, toPlainError } from "../errors/index.ts"
 import { Sleeper } from "../mailbox/index.ts"
 import type { PhysicalPlan } from "../plan/index.ts"
 import type { HostResult, MainControl, PreparedBySink, SharedBuffers, WorkerControl } from "./control.ts"
-import { deploy, type Deployment } from "./deployment.ts"
+import { type Deployment, deploy } from "./deployment.ts"
 import { WorkerLoop } from "./worker-loop.ts"
 
 export interface WorkerRuntimeOptions {

@@ -7,8 +7,8 @@ export { KeyedStream, type WindowResult } from "./keyed-stream.ts"
 export {
   inlineFrom,
   type Params,
-  type Pipeline,
   PIPELINE_BRAND,
+  type Pipeline,
   type PipelineContext,
   type PipelineOptions,
   pipeline,

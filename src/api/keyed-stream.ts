@@ -53,7 +53,11 @@ export class KeyedStream<T, K extends Key> {
     const keyOf = this.#keyOf()
     const node = this.#graph.add({
       kind: "process",
-      role: { type: "operator", keyed: true, create: () => new ProcessOperator<T, R, K, S>({ spec, keyOf }) as Operator },
+      role: {
+        type: "operator",
+        keyed: true,
+        create: () => new ProcessOperator<T, R, K, S>({ spec, keyOf }) as Operator,
+      },
       inputs: this.#inputs,
       sides: options?.outputs ?? [],
     })

@@ -67,7 +67,10 @@ export function pipeline<P extends Params = Readonly<Record<never, never>>>(
   }
   const keyGroups = options.keyGroups ?? DEFAULT_KEY_GROUPS
   if (!Number.isSafeInteger(keyGroups) || keyGroups < 1 || keyGroups > 32_768) {
-    throw new EngineError("KEY_GROUPS_INVALID", `Cannot use ${keyGroups} key groups in pipeline "${name}": give a whole number from 1 to 32768`)
+    throw new EngineError(
+      "KEY_GROUPS_INVALID",
+      `Cannot use ${keyGroups} key groups in pipeline "${name}": give a whole number from 1 to 32768`,
+    )
   }
   const defaults = (options.params ?? {}) as P
   return {
@@ -76,7 +79,10 @@ export function pipeline<P extends Params = Readonly<Record<never, never>>>(
     params: defaults,
     build(given: Params = {}): LogicalGraph {
       const graph = new GraphBuilder({ jobName: name, keyGroups })
-      describe({ params: mergeParams(name, defaults, given), source: (source, sourceOptions) => addSource(graph, source, sourceOptions) })
+      describe({
+        params: mergeParams(name, defaults, given),
+        source: (source, sourceOptions) => addSource(graph, source, sourceOptions),
+      })
       return graph.build()
     },
   }
@@ -110,9 +116,16 @@ function addSource<T>(
           idleAfterMs: durationMs(options.idleAfter ?? "1m", "idleAfter"),
         }
   if (options.time === undefined && options.outOfOrder !== undefined) {
-    throw new EngineError("SOURCE_TIME_MISSING", "Cannot bound the disorder of a source without event time: give outOfOrder together with time")
+    throw new EngineError(
+      "SOURCE_TIME_MISSING",
+      "Cannot bound the disorder of a source without event time: give outOfOrder together with time",
+    )
   }
-  const node = graph.add({ kind: "source", role: { type: "source", source: resolved as Source<unknown>, eventTime }, inputs: [] })
+  const node = graph.add({
+    kind: "source",
+    role: { type: "source", source: resolved as Source<unknown>, eventTime },
+    inputs: [],
+  })
   return new Stream<T>(graph, [{ node, side: undefined }])
 }
 
@@ -151,5 +164,8 @@ function fromText(name: string, text: string, like: unknown): unknown {
 }
 
 function paramInvalid(name: string, text: string, wanted: string): EngineError {
-  return new EngineError("PARAM_INVALID", `Cannot set param "${name}" to ${JSON.stringify(text)}: its default shows that it must be ${wanted}`)
+  return new EngineError(
+    "PARAM_INVALID",
+    `Cannot set param "${name}" to ${JSON.stringify(text)}: its default shows that it must be ${wanted}`,
+  )
 }

@@ -1,3 +1,4 @@
+import { collectSink, type PrintOptions, printSink } from "../connectors/memory/index.ts"
 import type { Operator, Sink } from "../contracts/index.ts"
 import { EngineError } from "../errors/index.ts"
 import {
@@ -7,13 +8,12 @@ import {
   type NoStates,
   ProcessOperator,
   type ProcessSpec,
-  type StateDeclarations,
   SplitOperator,
+  type StateDeclarations,
   TapOperator,
 } from "../operators/index.ts"
 import type { Exchange, LogicalInput, LogicalNode } from "../plan/index.ts"
 import type { Key } from "../state/index.ts"
-import { collectSink, type PrintOptions, printSink } from "../connectors/memory/index.ts"
 import { type GraphBuilder, setName, setParallelism } from "./graph-builder.ts"
 import { KeyedStream } from "./keyed-stream.ts"
 import { SinkHandle } from "./sink-handle.ts"
@@ -83,7 +83,10 @@ export class Stream<T> {
   union<U = T>(...others: readonly Stream<U>[]): Stream<T | U> {
     for (const other of others) {
       if ((other._graph as GraphBuilder) !== this._graph) {
-        throw new EngineError("STREAM_FOREIGN", "Cannot union streams of two pipelines: build both inside one pipeline function")
+        throw new EngineError(
+          "STREAM_FOREIGN",
+          "Cannot union streams of two pipelines: build both inside one pipeline function",
+        )
       }
     }
     return new Stream<T | U>(this._graph, [...this._origins, ...others.flatMap((other) => other._origins)])
@@ -93,10 +96,15 @@ export class Stream<T> {
    * Sends each record to the first named output whose predicate answers true. `rest` holds the others.
    * @example const { late, rest } = flights.split({ late: (f) => f.delay > 15 })
    */
-  split<N extends string>(predicates: Readonly<Record<N, (value: T) => boolean>>): Readonly<Record<N | "rest", Stream<T>>> {
+  split<N extends string>(
+    predicates: Readonly<Record<N, (value: T) => boolean>>,
+  ): Readonly<Record<N | "rest", Stream<T>>> {
     const names = Object.keys(predicates) as N[]
     if (names.includes("rest" as N)) {
-      throw new EngineError("SPLIT_NAME_RESERVED", 'Cannot call an output of split "rest": it is the one for records that no predicate takes; rename yours')
+      throw new EngineError(
+        "SPLIT_NAME_RESERVED",
+        'Cannot call an output of split "rest": it is the one for records that no predicate takes; rename yours',
+      )
     }
     const node = this._graph.add({
       kind: "split",
@@ -146,7 +154,11 @@ export class Stream<T> {
 
   /** Ends the stream in a sink. */
   to(sink: Sink<T>): SinkHandle {
-    const node = this._graph.add({ kind: "sink", role: { type: "sink", sink: sink as Sink<unknown> }, inputs: this._inputs() })
+    const node = this._graph.add({
+      kind: "sink",
+      role: { type: "sink", sink: sink as Sink<unknown> },
+      inputs: this._inputs(),
+    })
     return new SinkHandle(node)
   }
 
@@ -162,7 +174,11 @@ export class Stream<T> {
 
   /** Gathers all records in memory, for `JobResult.collected`. For trying things out and for tests. */
   collect(): SinkHandle {
-    const node = this._graph.add({ kind: "collect", role: { type: "sink", sink: collectSink<T>() as Sink<unknown> }, inputs: this._inputs() })
+    const node = this._graph.add({
+      kind: "collect",
+      role: { type: "sink", sink: collectSink<T>() as Sink<unknown> },
+      inputs: this._inputs(),
+    })
     return new SinkHandle(node)
   }
 
@@ -173,7 +189,10 @@ export class Stream<T> {
   async toArray(): Promise<T[]> {
     const runner = this._graph.inlineRunner
     if (runner === undefined) {
-      throw new EngineError("NOT_INLINE", "Cannot read a pipeline module's stream as an array: end it with .to(sink) or .collect(), or begin with from(...)")
+      throw new EngineError(
+        "NOT_INLINE",
+        "Cannot read a pipeline module's stream as an array: end it with .to(sink) or .collect(), or begin with from(...)",
+      )
     }
     const node = this.collect()._node
     node.name ??= `toArray-${this._graph.nodes.length}`

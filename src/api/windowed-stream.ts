@@ -2,7 +2,7 @@ import type { Operator } from "../contracts/index.ts"
 import { type Aggregates, combineAggregates } from "../operators/index.ts"
 import type { LogicalInput } from "../plan/index.ts"
 import type { Key } from "../state/index.ts"
-import { LATE_TAG, type TimeWindow, type TumblingWindows, TumblingWindowOperator } from "../windows/index.ts"
+import { LATE_TAG, type TimeWindow, TumblingWindowOperator, type TumblingWindows } from "../windows/index.ts"
 import type { GraphBuilder } from "./graph-builder.ts"
 import type { WindowResult } from "./keyed-stream.ts"
 import { type Origin, Stream } from "./stream.ts"
@@ -30,7 +30,11 @@ export class WindowedStream<T, K extends Key> {
     const result = aggregate.windowed<K, TimeWindow>
     const node = this.#graph.add({
       kind: "window",
-      role: { type: "operator", keyed: true, create: () => new TumblingWindowOperator({ keyOf, assigner, aggregate, result }) as Operator },
+      role: {
+        type: "operator",
+        keyed: true,
+        create: () => new TumblingWindowOperator({ keyOf, assigner, aggregate, result }) as Operator,
+      },
       inputs: this.#inputs,
       sides: [LATE_TAG],
       needsEventTime: true,

@@ -14,7 +14,7 @@ export interface Io {
 export interface Output {
   write(text: string): void
   readonly isTTY: boolean
-  /** Undefined when the output is no terminal. */
+  /** Undefined when the output is no terminal, or one that does not know its size. */
   readonly columns: number | undefined
   readonly rows: number | undefined
 }
@@ -51,10 +51,10 @@ function output(stream: NodeJS.WriteStream): Output {
       return stream.isTTY === true
     },
     get columns() {
-      return stream.isTTY ? stream.columns : undefined
+      return stream.isTTY && stream.columns > 0 ? stream.columns : undefined
     },
     get rows() {
-      return stream.isTTY ? stream.rows : undefined
+      return stream.isTTY && stream.rows > 0 ? stream.rows : undefined
     },
   }
 }

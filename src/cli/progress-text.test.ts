@@ -11,11 +11,9 @@ describe("progressLine()", () => {
     )
   })
 
-  it("leaves out the lag without event time, and names late and skipped records only when there are some", () => {
-    const without = jobMetrics({ watermarkLagMs: undefined, vertices: [] })
-    expect(progressLine(without, { columns: 200 })).toBe(
-      "12.0s  1.24 M records/s  14.5 M in  1,200 out  in flight 512 of 4,096",
-    )
+  it("leaves out the lag without event time and credits without exchanges, and names late and skipped records only when there are some", () => {
+    const without = jobMetrics({ watermarkLagMs: undefined, credits: 0, vertices: [] })
+    expect(progressLine(without, { columns: 200 })).toBe("12.0s  1.24 M records/s  14.5 M in  1,200 out")
     expect(progressLine({ ...without, late: 3, skipped: 12_000 }, { columns: 200 })).toMatch(
       / {2}3 late {2}12.0 k skipped$/,
     )

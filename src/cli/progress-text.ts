@@ -51,7 +51,8 @@ function jobFigures(metrics: JobMetrics): string[] {
     `${shortCount(metrics.recordsIn)} in`,
     `${shortCount(metrics.recordsOut)} out`,
     ...(metrics.watermarkLagMs === undefined ? [] : [`watermark lag ${shortDuration(metrics.watermarkLagMs)}`]),
-    `in flight ${shortCount(metrics.inFlight)} of ${shortCount(metrics.credits)}`,
+    // Without an exchange between vertices there is nothing to be in flight.
+    ...(metrics.credits > 0 ? [`in flight ${shortCount(metrics.inFlight)} of ${shortCount(metrics.credits)}`] : []),
     ...(metrics.late > 0 ? [`${shortCount(metrics.late)} late`] : []),
     ...(metrics.skipped > 0 ? [`${shortCount(metrics.skipped)} skipped`] : []),
   ]

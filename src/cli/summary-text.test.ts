@@ -42,6 +42,19 @@ window-1 x4             13,000,000       1,200   62%            12%     3       
     for (const line of text.split("\n")) expect(textWidth(line)).toBeLessThanOrEqual(columns)
   })
 
+  it("shortens heads and names before it loses a figure", () => {
+    const text = summaryText(
+      { jobName: "a", status: "finished", durationMs: 1, metrics: jobMetrics() },
+      { columns: 60, paint: plain },
+    )
+    expect(text.split("\n").slice(3)).toEqual([
+      "vertex              in         out  busy  backp.  late  skip",
+      "flights -…  14,500,000  13,000,000   62%     12%     0     0",
+      "window-1 …  14,500,000  13,000,000   95%      0%     0     0",
+      "",
+    ])
+  })
+
   it("stands without vertices and without time", () => {
     const metrics = jobMetrics({ recordsIn: 0, recordsOut: 0, vertices: [] })
     const text = summaryText({ jobName: "empty", status: "cancelled", durationMs: 0, metrics }, style)

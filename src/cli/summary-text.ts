@@ -13,6 +13,8 @@ export interface JobEnd {
 }
 
 const HEADS = ["in", "out", "busy", "backpressured", "late", "skipped"]
+/** For a terminal too narrow for the whole words. */
+const SHORT_HEADS = ["in", "out", "busy", "backp.", "late", "skip"]
 const GAP = "  "
 const NAME_COLUMNS_MIN = 10
 
@@ -51,16 +53,20 @@ function tableLines(
   columns: number,
   paint: ProgressStyle["paint"],
 ): string[] {
-  const widths = HEADS.map((head, column) => Math.max(head.length, ...rows.map((row) => row.cells[column]!.length)))
-  const figures = widths.reduce((sum, width) => sum + width + GAP.length, 0)
   const widestName = Math.max("vertex".length, ...rows.map((row) => textWidth(row.name)))
+  const widthsUnder = (heads: readonly string[]): number[] =>
+    heads.map((head, column) => Math.max(head.length, ...rows.map((row) => row.cells[column]!.length)))
+  const roomForName = (heads: readonly string[]): number =>
+    columns - widthsUnder(heads).reduce((sum, width) => sum + width + GAP.length, 0)
+  const heads = roomForName(HEADS) >= widestName ? HEADS : SHORT_HEADS
+  const widths = widthsUnder(heads)
   // The figures matter more than the end of a long name; on a very narrow terminal the line is cut.
-  const nameColumns = Math.min(widestName, Math.max(NAME_COLUMNS_MIN, columns - figures))
+  const nameColumns = Math.min(widestName, Math.max(NAME_COLUMNS_MIN, roomForName(heads)))
   const line = (name: string, cells: readonly string[]): string =>
     clip(
       padEnd(clip(name, nameColumns), nameColumns) +
         cells.map((cell, column) => GAP + cell.padStart(widths[column]!)).join(""),
       columns,
     )
-  return [paint("dim", line("vertex", HEADS)), ...rows.map((row) => line(row.name, row.cells))]
+  return [paint("dim", line("vertex", heads)), ...rows.map((row) => line(row.name, row.cells))]
 }

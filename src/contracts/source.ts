@@ -42,7 +42,11 @@ export interface Source<T> {
    * read within the engine's steps and must be quick; an AsyncIterable is read ahead by at most two batches.
    * @param from a `next` given earlier for this split, or undefined for its beginning
    */
-  read(split: Split, from: Position | undefined, context: ReadContext): Iterable<SourceBatch<T>> | AsyncIterable<SourceBatch<T>>
+  read(
+    split: Split,
+    from: Position | undefined,
+    context: ReadContext,
+  ): Iterable<SourceBatch<T>> | AsyncIterable<SourceBatch<T>>
 }
 
 export interface SplitContext {

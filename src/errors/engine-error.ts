@@ -90,7 +90,8 @@ function cloneable(details: Record<string, unknown>): Record<string, unknown> {
   const result: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(details)) {
     const kind = typeof value
-    result[key] = value === null || kind === "string" || kind === "number" || kind === "boolean" ? value : describe(value)
+    result[key] =
+      value === null || kind === "string" || kind === "number" || kind === "boolean" ? value : describe(value)
   }
   return result
 }

@@ -52,7 +52,8 @@ export class MetricsReader {
       const backpressuredMs = sum("backpressuredMs")
       const idleMs = sum("idleMs")
       const watermarkMs = Math.min(...subtasks.map((subtask) => subtask.get("watermarkMs")))
-      if (shape.isSource) newestEventMs = Math.max(newestEventMs, ...subtasks.map((subtask) => subtask.get("newestEventMs")))
+      if (shape.isSource)
+        newestEventMs = Math.max(newestEventMs, ...subtasks.map((subtask) => subtask.get("newestEventMs")))
       if (shape.hasSink) sinkWatermarkMs = Math.min(sinkWatermarkMs, watermarkMs)
       const spentMs = seconds * 1000 * shape.parallelism
       const reading: VertexMetrics = {

@@ -2,9 +2,9 @@ import { expect, it } from "vitest"
 import { runOperator } from "./operator-harness.ts"
 
 it("runOperator() refuses an operator that stays pending and emits nothing", () => {
-  expect(() => runOperator({ pending: true, onRecord: () => undefined, resume: () => undefined }, [{ value: 1, timeMs: 0 }])).toThrowError(
-    /pending for \d+ steps and emitted nothing/,
-  )
+  expect(() =>
+    runOperator({ pending: true, onRecord: () => undefined, resume: () => undefined }, [{ value: 1, timeMs: 0 }]),
+  ).toThrowError(/pending for \d+ steps and emitted nothing/)
 })
 
 it("runOperator() calls open, records, watermarks, the end and finish in order", () => {

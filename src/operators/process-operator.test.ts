@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { NO_TIME } from "../records/index.ts"
-import { type HarnessInput, type HarnessOptions, HarnessContext, runOperator } from "./operator-harness.ts"
+import { HarnessContext, type HarnessInput, type HarnessOptions, runOperator } from "./operator-harness.ts"
 import { ProcessOperator } from "./process-operator.ts"
 import { type ProcessContext, type ProcessSpec, type StateDeclarations, valueState } from "./process-spec.ts"
 
@@ -216,14 +216,20 @@ describe("ProcessOperator", () => {
       (ctx: ProcessContext<string, string, { s: ReturnType<typeof valueState<number>> }>) => ctx.state.s.get(),
       (ctx: ProcessContext<string, string, { s: ReturnType<typeof valueState<number>> }>) => ctx.timers.register(1),
     ]) {
-      const spec = { state: { s: valueState<number>() }, onRecord: () => undefined, onEnd: (ctx: never) => void use(ctx) }
-      expect(() => runKeyed(spec, readings(["a", 1]), {})).toThrowError(expect.objectContaining({ code: "NO_CURRENT_KEY" }))
+      const spec = {
+        state: { s: valueState<number>() },
+        onRecord: () => undefined,
+        onEnd: (ctx: never) => void use(ctx),
+      }
+      expect(() => runKeyed(spec, readings(["a", 1]), {})).toThrowError(
+        expect.objectContaining({ code: "NO_CURRENT_KEY" }),
+      )
     }
   })
 
   it.each([Number.NaN, NO_TIME])("refuses a timer at %d", (timeMs) => {
-    expect(() => runKeyed({ onRecord: (_value, ctx) => ctx.timers.register(timeMs) }, readings(["a", 1]), {})).toThrowError(
-      expect.objectContaining({ code: "TIMER_TIME_INVALID" }),
-    )
+    expect(() =>
+      runKeyed({ onRecord: (_value, ctx) => ctx.timers.register(timeMs) }, readings(["a", 1]), {}),
+    ).toThrowError(expect.objectContaining({ code: "TIMER_TIME_INVALID" }))
   })
 })

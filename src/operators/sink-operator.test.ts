@@ -94,19 +94,22 @@ describe("SinkOperator", () => {
     )
   })
 
-  it.each(["onRecord", "resume", "flush", "finish"] as const)("rethrows a failed write in the next %s(), and again", async (method) => {
-    const { operator, writer, context } = opened(new SlowWriter())
-    operator.onRecord(1, 1)
-    operator.flush()
-    writer.settle[0]!.reject(new Error("disk full"))
-    await tick()
-    expect(context.wakes).toBe(1)
-    expect(operator.pending).toBe(true)
-    expect(() => operator[method](2, 2)).toThrowError("disk full")
-    expect(() => operator[method](2, 2)).toThrowError("disk full")
-    expect(operator.recordsWritten).toBe(0)
-    await expect(operator.prepareCommit(1)).rejects.toThrowError("disk full")
-  })
+  it.each(["onRecord", "resume", "flush", "finish"] as const)(
+    "rethrows a failed write in the next %s(), and again",
+    async (method) => {
+      const { operator, writer, context } = opened(new SlowWriter())
+      operator.onRecord(1, 1)
+      operator.flush()
+      writer.settle[0]!.reject(new Error("disk full"))
+      await tick()
+      expect(context.wakes).toBe(1)
+      expect(operator.pending).toBe(true)
+      expect(() => operator[method](2, 2)).toThrowError("disk full")
+      expect(() => operator[method](2, 2)).toThrowError("disk full")
+      expect(operator.recordsWritten).toBe(0)
+      await expect(operator.prepareCommit(1)).rejects.toThrowError("disk full")
+    },
+  )
 
   it("throws what write() throws, and does not count the batch", () => {
     const { operator } = opened({

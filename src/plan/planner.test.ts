@@ -1,20 +1,27 @@
 import { describe, expect, test } from "vitest"
 import type { Sink, Source } from "../contracts/index.ts"
-import type { LogicalGraph, LogicalInput, LogicalNode, NodeRole } from "./logical-graph.ts"
 import { listChannels } from "./channels.ts"
+import type { LogicalGraph, LogicalInput, LogicalNode, NodeRole } from "./logical-graph.ts"
 import { type PlanOptions, planJob } from "./planner.ts"
 
 const SOURCE: NodeRole = { type: "source", source: {} as Source<unknown>, eventTime: undefined }
 const SINK: NodeRole = { type: "sink", sink: {} as Sink<unknown> }
-const PLAIN: NodeRole = { type: "operator", keyed: false, create: () => ({ onRecord() {} }) }
-const KEYED: NodeRole = { type: "operator", keyed: true, create: () => ({ onRecord() {} }) }
+const PLAIN: NodeRole = { type: "operator", keyed: false, create: () => ({ onRecord: (value, timeMs, out) => out.emit(value, timeMs) }) }
+const KEYED: NodeRole = { type: "operator", keyed: true, create: () => ({ onRecord: (value, timeMs, out) => out.emit(value, timeMs) }) }
 const keyOf = (): string => "k"
 
-function node(kind: string, role: NodeRole, inputs: (LogicalNode | LogicalInput)[] = [], more: Partial<LogicalNode> = {}): LogicalNode {
+function node(
+  kind: string,
+  role: NodeRole,
+  inputs: (LogicalNode | LogicalInput)[] = [],
+  more: Partial<LogicalNode> = {},
+): LogicalNode {
   return {
     kind,
     role,
-    inputs: inputs.map((input) => ("node" in input ? input : { node: input, side: undefined, exchange: "auto", keyOf: undefined })),
+    inputs: inputs.map((input) =>
+      "node" in input ? input : { node: input, side: undefined, exchange: "auto", keyOf: undefined },
+    ),
     sides: [],
     name: undefined,
     parallelism: undefined,
@@ -69,7 +76,13 @@ describe("planJob()", () => {
     const right = node("filter", PLAIN, [source])
     const { vertices } = plan([source, left, right, node("sink", SINK, [left]), node("sink", SINK, [right])])
     expect(vertices).toHaveLength(1)
-    expect(vertices[0]!.operators.map((o) => `${o.id}<${o.parent}`)).toEqual(["source-1<-1", "map-1<0", "sink-1<1", "filter-1<0", "sink-2<3"])
+    expect(vertices[0]!.operators.map((o) => `${o.id}<${o.parent}`)).toEqual([
+      "source-1<-1",
+      "map-1<0",
+      "sink-1<1",
+      "filter-1<0",
+      "sink-2<3",
+    ])
   })
 
   test("numbers ids per kind, and explicit names replace them", () => {
@@ -115,10 +128,22 @@ describe("planJob() refuses before anything runs", () => {
 
   test("a cycle", () => {
     const loopInput: { node: LogicalNode | undefined } = { node: undefined }
-    const first = node("map", PLAIN, [source, { get node() { return loopInput.node! }, side: undefined, exchange: "auto", keyOf: undefined }])
+    const first = node("map", PLAIN, [
+      source,
+      {
+        get node() {
+          return loopInput.node!
+        },
+        side: undefined,
+        exchange: "auto",
+        keyOf: undefined,
+      },
+    ])
     const second = node("map", PLAIN, [first])
     loopInput.node = second
-    expect(() => plan([source, first, second, node("sink", SINK, [second])])).toThrow(expect.objectContaining({ code: "PLAN_CYCLE" }))
+    expect(() => plan([source, first, second, node("sink", SINK, [second])])).toThrow(
+      expect.objectContaining({ code: "PLAN_CYCLE" }),
+    )
   })
 
   test("a stream without a sink, named", () => {
@@ -129,26 +154,36 @@ describe("planJob() refuses before anything runs", () => {
   test("two operators of one id", () => {
     const map = node("map", PLAIN, [source], { name: "twice" })
     const again = node("filter", PLAIN, [map], { name: "twice" })
-    expect(() => plan([source, map, again, node("sink", SINK, [again])])).toThrow(expect.objectContaining({ code: "PLAN_DUPLICATE_ID" }))
+    expect(() => plan([source, map, again, node("sink", SINK, [again])])).toThrow(
+      expect.objectContaining({ code: "PLAN_DUPLICATE_ID" }),
+    )
   })
 
   test("a keyed operation on an unkeyed stream", () => {
     const reduce = node("reduce", KEYED, [source])
-    expect(() => plan([source, reduce, node("sink", SINK, [reduce])])).toThrow(expect.objectContaining({ code: "PLAN_NOT_KEYED" }))
+    expect(() => plan([source, reduce, node("sink", SINK, [reduce])])).toThrow(
+      expect.objectContaining({ code: "PLAN_NOT_KEYED" }),
+    )
   })
 
   test("keyed parallelism above the key groups", () => {
     const reduce = node("reduce", KEYED, [by(source)], { parallelism: 9 })
-    expect(() => plan([source, reduce, node("sink", SINK, [reduce])], {}, 8)).toThrow(expect.objectContaining({ code: "PLAN_PARALLELISM_ABOVE_KEY_GROUPS" }))
+    expect(() => plan([source, reduce, node("sink", SINK, [reduce])], {}, 8)).toThrow(
+      expect.objectContaining({ code: "PLAN_PARALLELISM_ABOVE_KEY_GROUPS" }),
+    )
   })
 
   test("an event-time window over a source without event time", () => {
     const window = node("window", KEYED, [by(source)], { needsEventTime: true })
-    expect(() => plan([source, window, node("sink", SINK, [window])])).toThrow(expect.objectContaining({ code: "PLAN_NO_EVENT_TIME" }))
+    expect(() => plan([source, window, node("sink", SINK, [window])])).toThrow(
+      expect.objectContaining({ code: "PLAN_NO_EVENT_TIME" }),
+    )
   })
 
   test("an override for an operator that is not there, with the nearest name", () => {
-    expect(() => plan([source, node("sink", SINK, [source])], { set: { "sink-2": { parallelism: 2 } } })).toThrow(/did you mean "sink-1"/)
+    expect(() => plan([source, node("sink", SINK, [source])], { set: { "sink-2": { parallelism: 2 } } })).toThrow(
+      /did you mean "sink-1"/,
+    )
   })
 })
 
@@ -160,7 +195,9 @@ describe("listChannels()", () => {
     [3, 2, ["0>0", "1>0", "2>1"]],
   ])("rescale from %i to %i leaves no sender and no receiver out", (senders, receivers, expected) => {
     const source = node("source", SOURCE, [], { parallelism: senders })
-    const sink = node("sink", SINK, [{ node: source, side: undefined, exchange: "rescale", keyOf: undefined }], { parallelism: receivers })
+    const sink = node("sink", SINK, [{ node: source, side: undefined, exchange: "rescale", keyOf: undefined }], {
+      parallelism: receivers,
+    })
     expect(listChannels(plan([source, sink])).map((c) => `${c.fromSubtask}>${c.toSubtask}`)).toEqual(expected)
   })
 

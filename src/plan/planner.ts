@@ -66,7 +66,12 @@ export function planJob(graph: LogicalGraph, options: PlanOptions): PhysicalPlan
     signature: signatureOf(),
   }
 
-  function collectChain(node: LogicalNode, parent: number, parentSide: string | undefined, into: PhysicalOperator[]): void {
+  function collectChain(
+    node: LogicalNode,
+    parent: number,
+    parentSide: string | undefined,
+    into: PhysicalOperator[],
+  ): void {
     const id = ids.get(node)!
     const index = into.length
     into.push({ id, kind: node.kind, name: id, node, parent, parentSide })
@@ -101,14 +106,19 @@ export function planJob(graph: LogicalGraph, options: PlanOptions): PhysicalPlan
     for (const node of nodes) {
       const read = new Set((consumers.get(node) ?? []).map(({ input }) => input.side))
       for (const side of node.sides) {
-        if (!read.has(side)) warnings.push(`Nothing reads output "${side}" of operator "${ids.get(node)}": its records are counted, then dropped`)
+        if (!read.has(side))
+          warnings.push(
+            `Nothing reads output "${side}" of operator "${ids.get(node)}": its records are counted, then dropped`,
+          )
       }
     }
     return warnings
   }
 
   function signatureOf(): string {
-    const parts = vertices.map((v) => `${v.parallelism}*[${v.operators.map((o) => `${o.kind}:${o.id}<${o.parent}${o.parentSide ?? ""}`)}]`)
+    const parts = vertices.map(
+      (v) => `${v.parallelism}*[${v.operators.map((o) => `${o.kind}:${o.id}<${o.parent}${o.parentSide ?? ""}`)}]`,
+    )
     const links = edges.map((e) => `${e.from}.${e.fromOperator}${e.side ?? ""}-${e.exchange}-${e.to}`)
     return `${graph.jobName}|${graph.keyGroups}|${options.workers}|${parts.join(";")}|${links.join(";")}`
   }

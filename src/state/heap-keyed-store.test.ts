@@ -6,7 +6,7 @@ import type { Key } from "./keyed-store.ts"
 
 function filled(keys: readonly Key[], keyGroups?: number): HeapKeyedStore<number> {
   const store = new HeapKeyedStore<number>(keyGroups)
-  keys.forEach((key, index) => store.set(key, hashKey(key), index))
+  for (const [index, key] of keys.entries()) store.set(key, hashKey(key), index)
   return store
 }
 

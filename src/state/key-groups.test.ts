@@ -7,7 +7,8 @@ it("RSC-1: key group ranges partition 0..G-1 for every parallelism, as subtaskOf
       let next = 0
       for (let subtask = 0; subtask < parallelism; subtask++) {
         const { first, end } = keyGroupRange(subtask, keyGroups, parallelism)
-        const sizeFits = end - first === Math.floor(keyGroups / parallelism) || end - first === Math.ceil(keyGroups / parallelism)
+        const sizeFits =
+          end - first === Math.floor(keyGroups / parallelism) || end - first === Math.ceil(keyGroups / parallelism)
         let ownsAll = true
         for (let group = first; group < end; group++) {
           if (subtaskOfKeyGroup(group, keyGroups, parallelism) !== subtask) ownsAll = false

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer"
 import { describe, expect, it } from "vitest"
-import { hashKey } from "./key-hash.ts"
 import { keyGroupOf } from "./key-groups.ts"
+import { hashKey } from "./key-hash.ts"
 import type { Key } from "./keyed-store.ts"
 
 /** MurmurHash3_x86_32 as published, byte by byte. */
@@ -115,13 +115,17 @@ describe("hashKey()", () => {
     expect(() => hashKey(key as unknown as Key)).toThrowError(
       expect.objectContaining({
         code: "KEY_INVALID",
-        message: expect.stringMatching(new RegExp(`it is ${kind}, and keys are strings, numbers, booleans, bigints, or arrays`)),
+        message: expect.stringMatching(
+          new RegExp(`it is ${kind}, and keys are strings, numbers, booleans, bigints, or arrays`),
+        ),
       }),
     )
   })
 
   it("refuses a bad part of a composite key, and shows both", () => {
-    expect(() => hashKey(["ATL", undefined] as unknown as Key)).toThrowError(/the key \["ATL",null\] with the part undefined/)
+    expect(() => hashKey(["ATL", undefined] as unknown as Key)).toThrowError(
+      /the key \["ATL",null\] with the part undefined/,
+    )
     expect(() => hashKey([["ATL"]] as unknown as Key)).toThrowError(/an array inside an array/)
   })
 })

@@ -34,7 +34,7 @@ describe("a job on worker threads", () => {
   test("ends with WORKER_EXITED when user code calls process.exit", async () => {
     const { error, afterMs } = await failureOf("exit")
     expect(error.code).toBe("WORKER_EXITED")
-    expect(error.details["exitCode"]).toBe(7)
+    expect(error.details.exitCode).toBe(7)
     expect(afterMs).toBeLessThan(5_000)
   })
 
@@ -74,7 +74,7 @@ describe("a job on worker threads", () => {
   test("hands on a record of 50 MB", async () => {
     const job = await run(MODULE, { workers: 2, parallelism: 2, params: { mode: "large", count: 1000 } })
     const { collected } = await job.done
-    const out = collected["out"] as { n: number; text?: string }[]
+    const out = collected.out as { n: number; text?: string }[]
     expect(out).toHaveLength(1000)
     expect(out.find((record) => record.n === 700)!.text).toHaveLength(50 * 1024 * 1024)
   })
@@ -105,7 +105,7 @@ describe("JobHandle", () => {
     expect(result.status).toBe("stopped")
     expect(result.metrics.recordsIn).toBeGreaterThan(0)
     expect(result.metrics.recordsIn).toBeLessThan(50_000_000)
-    expect(result.collected["out"]).toHaveLength(result.metrics.recordsIn)
+    expect(result.collected.out).toHaveLength(result.metrics.recordsIn)
   })
 
   test("metrics() reads until the job ends", async () => {

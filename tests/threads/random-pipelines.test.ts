@@ -32,9 +32,7 @@ test(`${RUNS} random pipelines with random parallelism end, with every record ac
   timeout: 300_000,
 }, async () => {
   const seed =
-    process.env["PROPS_SEED"] === undefined
-      ? Math.floor(Math.random() * 0x7fff_ffff)
-      : Number(process.env["PROPS_SEED"])
+    process.env.PROPS_SEED === undefined ? Math.floor(Math.random() * 0x7fff_ffff) : Number(process.env.PROPS_SEED)
   await fc.assert(
     fc.asyncProperty(scenario, async ({ stages, records, workers, parallelism: p, sourceParallelism }) => {
       const params = { records, stages: JSON.stringify(stages), sourceParallelism }
@@ -44,7 +42,7 @@ test(`${RUNS} random pipelines with random parallelism end, with every record ac
       expect(metrics.recordsIn).toBe(records)
       expect(metrics.late).toBe(0)
       expect(metrics.inFlight).toBe(0)
-      expect(sorted((collected["out"] ?? []) as Item[])).toEqual(sorted(oracle(stages, records)))
+      expect(sorted((collected.out ?? []) as Item[])).toEqual(sorted(oracle(stages, records)))
     }),
     { seed, numRuns: RUNS, endOnFailure: true },
   )

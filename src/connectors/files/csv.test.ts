@@ -40,7 +40,11 @@ async function readAll<T>(source: Source<T>, bad?: MalformedRecord[]): Promise<T
 }
 
 /** Reads `text` with every chunk size that could matter, and checks that it makes no difference. */
-async function read(text: string | Buffer, options: CsvOptions<unknown> = {}, bad: MalformedRecord[] = []): Promise<unknown[]> {
+async function read(
+  text: string | Buffer,
+  options: CsvOptions<unknown> = {},
+  bad: MalformedRecord[] = [],
+): Promise<unknown[]> {
   writeFileSync(file, text)
   const expected = await readAll(csv<unknown>(file, options), bad)
   for (const chunkBytes of [1, 5, 16, 100]) {
@@ -83,7 +87,7 @@ describe("reading csv", () => {
     const cell = "a line of some length, with comma\n".repeat(100_000)
     writeFileSync(file, `a,b\n"${cell}",1\nx,2\n`)
     const records = await readAll(csv(file))
-    expect(records.map((record) => [record["a"]!.length, record["b"]])).toEqual([
+    expect(records.map((record) => [record.a!.length, record.b])).toEqual([
       [cell.length, "1"],
       [1, "2"],
     ])
@@ -209,7 +213,14 @@ describe("malformed csv", () => {
 
   it("cells that are not of their type are malformed", async () => {
     const types = { a: "number", b: "boolean", c: "date" } as const
-    const rows = ["x,true,2001-01-01", " ,true,2001-01-01", "0x10,1,2001-01-01", "1e999,1,2001-01-01", "1,yes,2001-01-01", "1,1,2001-02-30"]
+    const rows = [
+      "x,true,2001-01-01",
+      " ,true,2001-01-01",
+      "0x10,1,2001-01-01",
+      "1e999,1,2001-01-01",
+      "1,yes,2001-01-01",
+      "1,1,2001-02-30",
+    ]
     const { values, bad } = await malformed(`a,b,c\n${rows.join("\n")}\n1,1,2001-02-28\n`, { types })
     expect(values).toHaveLength(1)
     expect(bad.map(([position]) => position)).toEqual([":2", ":3", ":4", ":5", ":6", ":7"])
@@ -235,7 +246,9 @@ describe("malformed csv", () => {
       )
     expect(await codeOf("a,a\n1,2\n")).toMatch(/^CSV_HEADER_INVALID: .*called "a"/)
     expect(await codeOf(`"a,b\n1,2\n`)).toMatch(/^CSV_HEADER_INVALID/)
-    expect(await codeOf("delay,b\n1,2\n", { types: { dleay: "number" } })).toMatch(/^CSV_COLUMN_UNKNOWN: .*did you mean delay\?/)
+    expect(await codeOf("delay,b\n1,2\n", { types: { dleay: "number" } })).toMatch(
+      /^CSV_COLUMN_UNKNOWN: .*did you mean delay\?/,
+    )
   })
 
   it("senseless options are OPTION_INVALID", () => {
@@ -248,7 +261,9 @@ describe("malformed csv", () => {
       { types: { a: "int" } },
       { separator: ";" },
     ]) {
-      expect(() => csv("x", options as CsvOptions<unknown>)).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }))
+      expect(() => csv("x", options as CsvOptions<unknown>)).toThrow(
+        expect.objectContaining({ code: "OPTION_INVALID" }),
+      )
     }
   })
 })

@@ -45,7 +45,10 @@ async function batchesOf<T>(source: Source<T>, options: { bad?: MalformedRecord[
   return { splits, batches }
 }
 
-async function readAll<T>(source: Source<T>, options: { bad?: MalformedRecord[]; parallelism?: number } = {}): Promise<T[]> {
+async function readAll<T>(
+  source: Source<T>,
+  options: { bad?: MalformedRecord[]; parallelism?: number } = {},
+): Promise<T[]> {
   const { batches } = await batchesOf(source, options)
   return batches.flat().flatMap((batch) => batch.values)
 }
@@ -100,7 +103,10 @@ describe("reading lines", () => {
     writeFileSync(at("a.ndjson"), `{"a":1}\n{"a":"${"x".repeat(5000)}"}\n{"a":2}\n{"a":"${"y".repeat(5000)}"}`)
     for (const chunkBytes of [16, 100, 256 * 1024]) {
       const bad: MalformedRecord[] = []
-      expect(await readAll(ndjson(at("a.ndjson"), { maxRecordBytes: 1000, chunkBytes }), { bad })).toEqual([{ a: 1 }, { a: 2 }])
+      expect(await readAll(ndjson(at("a.ndjson"), { maxRecordBytes: 1000, chunkBytes }), { bad })).toEqual([
+        { a: 1 },
+        { a: 2 },
+      ])
       expect(bad.map((record) => record.position)).toEqual([`${at("a.ndjson")}:2`, `${at("a.ndjson")}:4`])
       expect(bad[0]!.reason).toContain("maxRecordBytes")
       expect(bad[0]!.raw.length).toBeLessThan(3000)
@@ -209,7 +215,8 @@ describe("splits and positions", () => {
 
   it("a split that ends within the byte order mark loses no line", async () => {
     writeFileSync(at("a.ndjson"), `\uFEFF1\n2\n\n3\n`)
-    for (const splitBytes of [1, 2, 3, 4, 5]) expect(await readAll(ndjson(at("a.ndjson"), { splitBytes }))).toEqual([1, 2, 3])
+    for (const splitBytes of [1, 2, 3, 4, 5])
+      expect(await readAll(ndjson(at("a.ndjson"), { splitBytes }))).toEqual([1, 2, 3])
   })
 
   it("read(split, next) yields exactly what follows, line numbers included", async () => {
@@ -221,7 +228,8 @@ describe("splits and positions", () => {
       seen += values.length
       const bad: MalformedRecord[] = []
       const rest: unknown[] = []
-      for await (const batch of source.read(splits[0]!, structuredClone(next), fakeContext(bad))) rest.push(...batch.values)
+      for await (const batch of source.read(splits[0]!, structuredClone(next), fakeContext(bad)))
+        rest.push(...batch.values)
       expect(rest).toEqual(records.slice(seen))
       expect(bad.map((record) => record.position)).toEqual([`${at("a.ndjson")}:201`])
     }
@@ -325,7 +333,8 @@ describe("finding files", () => {
   })
 
   it("two hundred files are two hundred splits", async () => {
-    for (let index = 0; index < 200; index++) writeFileSync(at(`f${String(index).padStart(3, "0")}.ndjson`), `${index}\n`)
+    for (let index = 0; index < 200; index++)
+      writeFileSync(at(`f${String(index).padStart(3, "0")}.ndjson`), `${index}\n`)
     expect(await readAll(ndjson(directory))).toEqual(Array.from({ length: 200 }, (_, index) => index))
   })
 

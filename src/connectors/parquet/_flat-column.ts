@@ -69,8 +69,7 @@ export class FlatColumn implements Column {
 
   async load(): Promise<void> {
     while (this.ready === 0) {
-      if (this.#reader.offset >= this.#bytes.length)
-        throw new Error("a column ends before the last row of its row group")
+      if (this.#reader.offset >= this.#bytes.length) throw new Error("a column ends before its row group does")
       const header = this.#pages.parquetHeader(this.#reader)
       const start = this.#reader.offset
       this.#reader.offset += header.compressed_page_size

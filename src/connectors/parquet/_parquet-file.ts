@@ -12,18 +12,27 @@ export interface ParquetFile {
   close(): Promise<void>
 }
 
+/** The footer of the file opened last, while that file stays as it is: a reader goes from row group to row group. */
+export interface FooterCache {
+  last?: { readonly path: string; readonly size: number; readonly mtimeMs: number; readonly metadata: FileMetaData }
+}
+
 /**
  * Opens a file and reads its footer.
  *
  * @throws {EngineError} PEER_MISSING, SOURCE_FILE_MISSING, SOURCE_FILE_UNREADABLE, SOURCE_FILE_CORRUPT
  */
-export async function openParquet(path: string): Promise<ParquetFile> {
+export async function openParquet(path: string, cache: FooterCache = {}): Promise<ParquetFile> {
   const peers = await loadPeers()
   let handle: FileHandle | undefined
   try {
     handle = await open(path, "r")
-    const buffer = asyncBuffer(handle, (await handle.stat()).size)
-    const metadata = await peers.hyparquet.parquetMetadataAsync(buffer)
+    const { size, mtimeMs } = await handle.stat()
+    const buffer = asyncBuffer(handle, size)
+    const { last } = cache
+    const isKnown = last?.path === path && last.size === size && last.mtimeMs === mtimeMs
+    const metadata = isKnown ? last.metadata : await peers.hyparquet.parquetMetadataAsync(buffer)
+    cache.last = { path, size, mtimeMs, metadata }
     const opened = handle
     return { path, peers, metadata, buffer, close: () => opened.close() }
   } catch (error) {

@@ -70,8 +70,12 @@ export async function* readRowGroup<T>(
   }
 }
 
-/** The columns to read, in the order asked for, else in the file's. */
-function columnNames(file: ParquetFile, wanted: readonly string[] | undefined): readonly string[] {
+/**
+ * The columns to read, in the order asked for, else in the file's.
+ *
+ * @throws {EngineError} SOURCE_COLUMN_UNKNOWN
+ */
+export function columnNames(file: ParquetFile, wanted: readonly string[] | undefined): readonly string[] {
   const present = file.peers.hyparquet.parquetSchema(file.metadata).children.map(({ element }) => element.name)
   if (wanted === undefined) return present
   for (const name of wanted) {

@@ -1,9 +1,9 @@
 import { statSync } from "node:fs"
 import type { Position, ReadContext, Source, SourceBatch, Split } from "../../contracts/index.ts"
 import { closest, describe, EngineError } from "../../errors/index.ts"
-import { openParquet, rowsOf } from "./_parquet-file.ts"
+import { type FooterCache, openParquet, rowsOf } from "./_parquet-file.ts"
 import { corrupt, parquetFiles } from "./_paths.ts"
-import { readRowGroup } from "./_row-group-reader.ts"
+import { columnNames, type RowGroupOptions, readRowGroup } from "./_row-group-reader.ts"
 
 export interface ParquetOptions {
   /** Top-level columns to read, and the order of the fields. Default: all. What is not read costs nothing. */
@@ -48,11 +48,15 @@ interface SplitData {
  *
  * Needs the packages hyparquet and hyparquet-compressors (optional peer dependencies).
  */
-export function parquet<T = Record<string, unknown>>(path: string | readonly string[], options: ParquetOptions = {}): ParquetSource<T> {
+export function parquet<T = Record<string, unknown>>(
+  path: string | readonly string[],
+  options: ParquetOptions = {},
+): ParquetSource<T> {
   const paths = typeof path === "string" ? [path] : path
   checkOptions(paths, options)
   const { columns, dates = "ms", binaryAsString = false, inOrder } = options
   const readOptions = { columns, dates, binaryAsString }
+  const footers: FooterCache = {}
   let singleFile: boolean | undefined
   return {
     label: `parquet(${paths.join(", ")})`,
@@ -63,20 +67,26 @@ export function parquet<T = Record<string, unknown>>(path: string | readonly str
       singleFile ??= paths.length === 1 && statSync(paths[0]!, { throwIfNoEntry: false })?.isDirectory() !== true
       return singleFile
     },
-    splits: () => listSplits(paths),
-    read: (split, from, context) => readSplit<T>(split, from, readOptions, context),
+    splits: () => listSplits(paths, columns, footers),
+    read: (split, from, context) => readSplit<T>(split, from, readOptions, footers, context),
   }
 }
 
-async function listSplits(paths: readonly string[]): Promise<readonly Split[]> {
+async function listSplits(
+  paths: readonly string[],
+  columns: readonly string[] | undefined,
+  footers: FooterCache,
+): Promise<readonly Split[]> {
   const splits: Split[] = []
   for (const path of await parquetFiles(paths)) {
-    const file = await openParquet(path)
+    const file = await openParquet(path, footers)
+    await file.close()
+    // Refuses a column that is not there before anything runs.
+    columnNames(file, columns)
     for (const [rowGroup, group] of file.metadata.row_groups.entries()) {
       const data: SplitData = { path, rowGroup, rows: rowsOf(group) }
       if (data.rows > 0) splits.push({ id: `${path}#${rowGroup}`, data })
     }
-    await file.close()
   }
   return splits
 }
@@ -84,11 +94,12 @@ async function listSplits(paths: readonly string[]): Promise<readonly Split[]> {
 async function* readSplit<T>(
   split: Split,
   from: Position | undefined,
-  options: Parameters<typeof readRowGroup>[3],
+  options: RowGroupOptions,
+  footers: FooterCache,
   context: ReadContext,
 ): AsyncGenerator<SourceBatch<T>, void, undefined> {
   const { path, rowGroup, rows } = split.data as SplitData
-  const file = await openParquet(path)
+  const file = await openParquet(path, footers)
   try {
     const group = file.metadata.row_groups[rowGroup]
     if (group === undefined || rowsOf(group) !== rows) {

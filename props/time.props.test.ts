@@ -1,0 +1,184 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { NO_CHANGE, TimerQueue, WatermarkGenerator, WatermarkMerger } from "../src/time/index.ts"
+
+/** So many times the usual number of cases. */
+const runs = (times: number) => ({ numRuns: times * fc.readConfigureGlobal().numRuns! })
+
+const END = Number.POSITIVE_INFINITY
+
+/** What can happen to a merger. Channels are drawn from a larger range and wrapped, so that cases shrink well. */
+const mergerEvent = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant("watermark" as const),
+      channel: fc.nat(63),
+      timeMs: fc.integer({ min: -20, max: 20 }),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("data" as const), channel: fc.nat(63) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("idle" as const), channel: fc.nat(63) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("done" as const), channel: fc.nat(63) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("add" as const) }) },
+)
+const mergerRun = fc.record({
+  channels: fc.integer({ min: 1, max: 5 }),
+  events: fc.array(mergerEvent, { maxLength: 60 }),
+})
+
+/** The plainest merger: every channel's watermark and state, and the minimum anew each time. */
+class PlainMerger {
+  readonly channels: { mark: number; state: "active" | "idle" | "done" }[] = []
+  combined = Number.NEGATIVE_INFINITY
+
+  settle(): void {
+    const active = this.channels.filter(({ state }) => state === "active")
+    if (active.length > 0) this.combined = Math.max(this.combined, Math.min(...active.map(({ mark }) => mark)))
+    else if (this.channels.every(({ state }) => state === "done")) this.combined = END
+  }
+}
+
+/** Plays a run on both, and calls `check` after each event. */
+function playMerger(
+  run: typeof mergerRun extends fc.Arbitrary<infer R> ? R : never,
+  check: (answer: number, merger: WatermarkMerger, before: number, plain: PlainMerger) => void,
+): void {
+  const merger = new WatermarkMerger(run.channels)
+  const plain = new PlainMerger()
+  for (let i = 0; i < run.channels; i++) plain.channels.push({ mark: Number.NEGATIVE_INFINITY, state: "active" })
+  for (const event of run.events) {
+    if (merger.done) break
+    const before = merger.combinedMs
+    let answer = NO_CHANGE
+    if (event.kind === "add") {
+      const index = merger.addChannel()
+      plain.channels[index] = { mark: Number.NEGATIVE_INFINITY, state: "active" }
+    } else {
+      const open = plain.channels.flatMap(({ state }, index) => (state === "done" ? [] : [index]))
+      const channel = open[event.channel % open.length]!
+      const model = plain.channels[channel]!
+      if (event.kind === "watermark") {
+        answer = merger.observe(channel, event.timeMs)
+        model.mark = Math.max(model.mark, event.timeMs)
+        model.state = "active"
+      } else if (event.kind === "data") {
+        merger.markActive(channel)
+        model.state = "active"
+      } else if (event.kind === "idle") {
+        answer = merger.markIdle(channel)
+        model.state = "idle"
+      } else {
+        answer = merger.markDone(channel)
+        model.state = "done"
+      }
+    }
+    plain.settle()
+    check(answer, merger, before, plain)
+  }
+}
+
+describe("TIM-1", () => {
+  it("combined watermark never goes back, in any order of advance, data, idle, done and added channels", () => {
+    fc.assert(
+      fc.property(mergerRun, (run) => {
+        playMerger(run, (answer, merger, before) => {
+          if (answer === NO_CHANGE) expect(merger.combinedMs).toBe(before)
+          else {
+            expect(answer).toBe(merger.combinedMs)
+            expect(answer).toBeGreaterThan(before)
+          }
+        })
+      }),
+      runs(3),
+    )
+  })
+})
+
+describe("TIM-2", () => {
+  it("combined watermark is the minimum over channels neither idle nor done; all idle holds; all done is +Infinity, once", () => {
+    fc.assert(
+      fc.property(mergerRun, (run) => {
+        let ends = 0
+        playMerger(run, (answer, merger, _before, plain) => {
+          expect(merger.combinedMs).toBe(plain.combined)
+          expect(merger.done).toBe(plain.channels.every(({ state }) => state === "done"))
+          expect(merger.idle).toBe(!merger.done && plain.channels.every(({ state }) => state !== "active"))
+          if (answer === END) ends++
+          expect(ends).toBe(merger.done ? 1 : 0)
+        })
+      }),
+      runs(3),
+    )
+  })
+
+  it("a split's watermark claims nothing that a record within the bound breaks", () => {
+    fc.assert(
+      fc.property(
+        fc.nat(50),
+        fc.array(fc.record({ ahead: fc.nat(20), behind: fc.double({ min: 0, max: 1, noNaN: true }) }), {
+          minLength: 1,
+        }),
+        (boundMs, steps) => {
+          const generator = new WatermarkGenerator(boundMs)
+          let newest = -100
+          generator.observe(newest)
+          for (const { ahead, behind } of steps) {
+            const timeMs = Math.ceil(newest + ahead - behind * (boundMs + ahead))
+            expect(timeMs).toBeGreaterThan(generator.current())
+            generator.observe(timeMs)
+            newest = Math.max(newest, timeMs)
+            expect(generator.current()).toBe(newest - boundMs - 1)
+          }
+        },
+      ),
+      runs(1),
+    )
+  })
+})
+
+describe("TIM-4", () => {
+  it("a timer fires once, at the first watermark >= its time, in time order; a cancelled one never", () => {
+    const event = fc.oneof(
+      {
+        weight: 5,
+        arbitrary: fc.record({ kind: fc.constant("register" as const), key: fc.nat(3), timeMs: fc.nat(30) }),
+      },
+      { weight: 4, arbitrary: fc.record({ kind: fc.constant("delete" as const), key: fc.nat(3), timeMs: fc.nat(30) }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant("watermark" as const), timeMs: fc.nat(30) }) },
+    )
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 300 }), (events) => {
+        const queue = new TimerQueue<number>((key) => key)
+        let model: { key: number; timeMs: number }[] = []
+        const fire = (watermarkMs: number) => {
+          // A stable sort: registration order breaks ties.
+          const due = model.filter(({ timeMs }) => timeMs <= watermarkMs).sort((a, b) => a.timeMs - b.timeMs)
+          model = model.filter(({ timeMs }) => timeMs > watermarkMs)
+          for (const expected of due)
+            expect(queue.nextDue(watermarkMs)).toMatchObject({ ...expected, keyHash: expected.key * 7 })
+          expect(queue.nextDue(watermarkMs)).toBeUndefined()
+        }
+        for (const event of events) {
+          if (event.kind === "watermark") {
+            fire(event.timeMs)
+            continue
+          }
+          const { key, timeMs } = event
+          const known = model.findIndex((timer) => timer.key === key && timer.timeMs === timeMs)
+          if (event.kind === "register") {
+            expect(queue.register(key, key * 7, timeMs)).toBe(known === -1)
+            if (known === -1) model.push({ key, timeMs })
+          } else {
+            expect(queue.delete(key, timeMs)).toBe(known !== -1)
+            if (known !== -1) model.splice(known, 1)
+          }
+          expect(queue.size).toBe(model.length)
+        }
+        fire(END)
+        expect(queue.size).toBe(0)
+      }),
+      runs(3),
+    )
+  })
+})

@@ -1,0 +1,186 @@
+import { describe, expect, it } from "vitest"
+import {
+  combineAggregates,
+  count,
+  HarnessContext,
+  type HarnessInput,
+  max,
+  runOperator,
+  sum,
+} from "../operators/index.ts"
+import { NO_TIME } from "../records/index.ts"
+import { hashKey } from "../state/index.ts"
+import { tumbling } from "./tumbling-windows.ts"
+import { TumblingWindowOperator } from "./window-operator.ts"
+
+interface Sale {
+  shop: string
+  amount: number
+}
+
+const END = Number.POSITIVE_INFINITY
+
+function newOperator(size = 10, offset = 0) {
+  return new TumblingWindowOperator({
+    keyOf: (sale: Sale) => sale.shop,
+    assigner: tumbling(size, { offset }),
+    aggregate: sum((sale: Sale) => sale.amount),
+    result: (key, window, total) => `${key} [${window.start},${window.end}) ${total}`,
+  })
+}
+
+/** Sales as [time, shop, amount], watermarks as numbers. */
+function sales(...events: readonly (readonly [number, string, number] | number)[]): HarnessInput<Sale>[] {
+  return events.map((event) =>
+    typeof event === "number"
+      ? { watermarkMs: event }
+      : { value: { shop: event[1], amount: event[2] }, timeMs: event[0], key: event[1] },
+  )
+}
+
+function run(input: readonly HarnessInput<Sale>[], roomFor: number, operator = newOperator(), end = true) {
+  const result = runOperator(operator, input, { roomFor, end })
+  return { ...result, main: result.main.map((o) => ("value" in o ? `${o.value} @${o.timeMs}` : o.watermarkMs)) }
+}
+
+describe.each([Number.POSITIVE_INFINITY, 1, 2])("TumblingWindowOperator with room for %d", (roomFor) => {
+  it("fires at watermark end - 1, with that time, and hands the watermark on after the results", () => {
+    const { main } = run(sales([0, "a", 1], [9, "a", 2], [10, "a", 4], 8, 9, [19, "b", 8], 18, 30), roomFor)
+    expect(main).toEqual([8, "a [0,10) 3 @9", 9, 18, "a [10,20) 4 @19", "b [10,20) 8 @19", 30, END])
+  })
+
+  it("orders results by window end, then by the first arrival of the key", () => {
+    const { main } = run(
+      sales([25, "z", 1], [5, "b", 1], [15, "c", 1], [7, "a", 1], [6, "b", 1], [-3, "q", 1]),
+      roomFor,
+    )
+    expect(main).toEqual([
+      "q [-10,0) 1 @-1",
+      "b [0,10) 2 @9",
+      "a [0,10) 1 @9",
+      "c [10,20) 1 @19",
+      "z [20,30) 1 @29",
+      END,
+    ])
+  })
+
+  it("counts a record of a fired window as late and hands it to the side output, with its own time", () => {
+    const { main, sides, counts } = run(sales([5, "a", 1], 9, [9, "a", 2], [10, "a", 4], [3, "c", 8]), roomFor)
+    expect(main).toEqual(["a [0,10) 1 @9", 9, "a [10,20) 4 @19", END])
+    expect(sides.get("late")).toEqual([
+      { value: { shop: "a", amount: 2 }, timeMs: 9 },
+      { value: { shop: "c", amount: 8 }, timeMs: 3 },
+    ])
+    expect(counts.late).toBe(2)
+  })
+
+  it("takes a record behind the watermark whose window has not fired", () => {
+    const { main, counts } = run(sales([15, "a", 1], 17, [11, "a", 2], [10, "a", 4]), roomFor)
+    expect(main).toEqual([17, "a [10,20) 7 @19", END])
+    expect(counts.late).toBe(0)
+  })
+
+  it("emits nothing for a window without records, and skips over a long gap at no cost", () => {
+    expect(run(sales(50, [1e12, "a", 1], 1e12 + 100), roomFor).main).toEqual([
+      50,
+      "a [1000000000000,1000000000010) 1 @1000000000009",
+      1e12 + 100,
+      END,
+    ])
+  })
+
+  it("moves its windows by the offset", () => {
+    expect(run(sales([3, "a", 1], [4, "a", 2], [-7, "a", 4]), roomFor, newOperator(10, 4)).main).toEqual([
+      "a [-16,-6) 4 @-7",
+      "a [-6,4) 1 @3",
+      "a [4,14) 2 @13",
+      END,
+    ])
+  })
+
+  it("leaves nothing behind (WIN-5)", () => {
+    const operator = newOperator()
+    run(sales([1, "a", 1], [2, "b", 1], [11, "a", 1]), roomFor, operator, false)
+    expect([operator.windows, operator.accumulators]).toEqual([2, 3])
+    const used = newOperator()
+    run(sales([1, "a", 1], [2, "b", 1], [11, "a", 1], 9), roomFor, used, false)
+    expect([used.windows, used.accumulators]).toEqual([1, 1])
+    const fired = newOperator()
+    run(sales([1, "a", 1], [2, "b", 1], [11, "a", 1], 25), roomFor, fired, false)
+    expect([fired.windows, fired.accumulators, fired.pending]).toEqual([0, 0, false])
+  })
+
+  it("fires 150,000 keys at once without passing its bound", () => {
+    const operator = newOperator()
+    const input = Array.from({ length: 150_000 }, (_, i) => ({
+      value: { shop: `s${i}`, amount: i },
+      timeMs: 5,
+      key: i,
+    }))
+    const { records, mostInOutput } = runOperator(operator, input, { roomFor: roomFor === 1 ? 1_024 : roomFor })
+    expect(records.length).toBe(150_000)
+    expect(records[149_999]).toEqual({ value: "s149999 [0,10) 149999", timeMs: 9 })
+    if (roomFor === 1) expect(mostInOutput).toBe(1_024)
+    expect(operator.accumulators).toBe(0)
+  })
+})
+
+describe("TumblingWindowOperator", () => {
+  it.each([NO_TIME, Number.NaN, END, 1e300])("refuses a record with time %d with WINDOW_NO_TIME", (timeMs) => {
+    expect(() => run([{ value: { shop: "a", amount: 1 }, timeMs }], END)).toThrowError(
+      expect.objectContaining({
+        code: "WINDOW_NO_TIME",
+        message: expect.stringMatching(/give the source a `time` option/),
+      }),
+    )
+    // Also with a window at hand, where the time is only compared.
+    expect(() => run([...sales([1, "a", 1]), { value: { shop: "a", amount: 1 }, timeMs }], END)).toThrowError(
+      /Cannot put a record/,
+    )
+  })
+
+  it("gives flat records with a combined aggregate", () => {
+    const combined = combineAggregates({ sales: count(), best: max((sale: Sale) => sale.amount) })
+    const operator = new TumblingWindowOperator({
+      keyOf: (sale: Sale) => sale.shop,
+      assigner: tumbling("1s"),
+      aggregate: combined,
+      result: combined.windowed,
+    })
+    const { records } = runOperator(operator, sales([1, "a", 5], [2, "a", 3]))
+    expect(records).toEqual([{ value: { key: "a", window: { start: 0, end: 1_000 }, sales: 2, best: 5 }, timeMs: 999 }])
+  })
+
+  it("takes records that come between its firings: late for what is due, counted for what is open", () => {
+    const operator = newOperator()
+    const context = new HarnessContext()
+    const emitted: string[] = []
+    let room = 1
+    const out = {
+      get full() {
+        return room === 0
+      },
+      emit(value: string) {
+        emitted.push(value)
+        room--
+      },
+    }
+    operator.open(context)
+    const feed = (timeMs: number, shop: string) => {
+      context.keyHash = hashKey(shop)
+      operator.onRecord({ shop, amount: 1 }, timeMs, out)
+    }
+    for (const shop of ["a", "b"]) feed(5, shop)
+    feed(15, "a")
+    operator.onWatermark(9, out)
+    expect([emitted, operator.pending]).toEqual([["a [0,10) 1"], true])
+    feed(6, "b")
+    feed(16, "a")
+    expect(context.counts.late).toBe(1)
+    room = 10
+    operator.resume(out)
+    expect([emitted, operator.pending]).toEqual([["a [0,10) 1", "b [0,10) 1"], false])
+    operator.onWatermark(19, out)
+    expect(emitted[2]).toBe("a [10,20) 2")
+  })
+})
