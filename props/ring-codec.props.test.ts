@@ -26,21 +26,48 @@ const value = fc.anything({
   withSparseArray: true,
   maxDepth: 4,
 })
-/** Batches of any values, and long batches of few shapes, which is where columns are used. */
-const batch = fc.oneof(
-  fc.array(value, { maxLength: 20 }),
-  fc
-    .tuple(
-      fc.uniqueArray(text, { minLength: 1, maxLength: 5 }),
-      fc.array(fc.array(value, { minLength: 5, maxLength: 5 }), { minLength: 1, maxLength: 6 }),
-      fc.integer({ min: 60, max: 200 }),
-    )
-    .map(([keys, rows, count]) =>
-      Array.from({ length: count }, (_, index) =>
-        Object.fromEntries(keys.map((key, column) => [key, rows[index % rows.length]![column]])),
-      ),
-    ),
+/** What one field holds in all records of a batch: each of the ways to write a column, and what breaks it. */
+const cells = fc.oneof(
+  fc.constant(fc.oneof({ weight: 20, arbitrary: fc.integer({ min: -200, max: 200 }) }, fc.constant(-0))),
+  fc.constant(fc.oneof(fc.integer(), fc.integer({ min: 2 ** 31, max: 2 ** 40 }))),
+  fc.constant(fc.double()),
+  fc.constant(
+    fc.oneof({ weight: 30, arbitrary: fc.constantFrom("LAS", "PHL", "") }, fc.constantFrom("\ud800", "\udc00x")),
+  ),
+  fc.constant(fc.string({ maxLength: 30 })),
+  fc.constant(fc.oneof(fc.constantFrom("a", "b"), fc.constantFrom(null, undefined, 0))),
+  fc.constant(fc.uint8Array({ maxLength: 8 }).map((bytes) => Buffer.from(bytes))),
+  fc.constant(value),
 )
+/** Long batches of flat records, which is where columns are used; now and then one of another shape. */
+const flat = fc
+  .tuple(
+    fc.uniqueArray(fc.oneof(fc.constantFrom("a", "b", "delay"), text), { minLength: 1, maxLength: 4 }),
+    cells,
+    cells,
+  )
+  .chain(([keys, first, second]) => {
+    const cell = fc.tuple(first, second)
+    return fc.tuple(
+      fc.constant(keys),
+      fc.array(cell, { minLength: 1, maxLength: 40, size: "max" }),
+      fc.integer({ min: 60, max: 200 }),
+      fc.option(fc.nat(200)),
+    )
+  })
+  .map(([keys, rows, count, odd]) =>
+    Array.from({ length: count }, (_, index) => {
+      const row = rows[index % rows.length]!
+      const fields = keys.map((key, column) => [key, row[column % 2]] as const)
+      return Object.fromEntries(index === odd ? fields.reverse() : fields)
+    }),
+  )
+const batch = fc.oneof(fc.array(value, { maxLength: 20 }), flat)
+
+/** toStrictEqual does not compare the order of keys. */
+function keysOf(values: readonly unknown[]): unknown {
+  return values.map((each) => (typeof each === "object" && each !== null ? Object.keys(each) : undefined))
+}
 
 /** Through shared memory that is overwritten afterwards. */
 function throughRing(bytes: Uint8Array): { view: Uint8Array; overwrite: () => void } {
@@ -61,6 +88,7 @@ describe("codec laws", () => {
         const decoded = receiver.decode(view)
         overwrite()
         expect(decoded.values).toStrictEqual(values)
+        expect(keysOf(decoded.values)).toEqual(keysOf(values))
         expect(decoded.times).toEqual(times)
       }),
       { numRuns: 5 * fc.readConfigureGlobal().numRuns! },

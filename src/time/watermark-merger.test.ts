@@ -67,6 +67,20 @@ describe("WatermarkMerger", () => {
     expect(merger.combinedMs).toBe(20)
   })
 
+  // Found by props/time.props.test.ts: what held channel 0 back ends while channel 0 is idle.
+  it.each(["data", "watermark"])(
+    "goes on to a channel's old watermark when it wakes up, by %s, and nothing else holds back",
+    (by) => {
+      const merger = new WatermarkMerger(2)
+      merger.observe(0, 5)
+      merger.markIdle(0)
+      expect(merger.markDone(1)).toBe(NO_CHANGE)
+      expect(merger.idle).toBe(true)
+      expect(by === "data" ? merger.markActive(0) : merger.observe(0, 5)).toBe(5)
+      expect(merger.combinedMs).toBe(5)
+    },
+  )
+
   it("becomes idle when its last active channel is done while another is idle", () => {
     const merger = new WatermarkMerger(2)
     merger.markIdle(0)

@@ -73,13 +73,13 @@ export class WatermarkMerger {
    * @returns the new combined watermark, or NO_CHANGE
    */
   observe(channel: number, watermarkMs: number): number {
-    this.markActive(channel)
+    const woke = this.#wake(channel)
     const before = this.#marks[channel]!
-    if (!(watermarkMs > before)) return NO_CHANGE
-    this.#marks[channel] = watermarkMs
+    if (watermarkMs > before) this.#marks[channel] = watermarkMs
+    else if (!woke) return NO_CHANGE
     // Only the channel that held the minimum can move it. After a waking channel the minimum may lie below the combined
     // watermark, hence <= and not ===.
-    return before <= this.#combinedMs ? this.#combine() : NO_CHANGE
+    return woke || before <= this.#combinedMs ? this.#combine() : NO_CHANGE
   }
 
   /** The channel has no input at the moment and no longer holds the minimum back. @returns as `observe` */
@@ -91,12 +91,13 @@ export class WatermarkMerger {
     return this.#combine()
   }
 
-  /** The channel delivered data: it counts again. To be called for every batch; does nothing unless the channel is idle. */
-  markActive(channel: number): void {
-    if (this.#states[channel] === ChannelState.ACTIVE) return
-    this.#refuseDone(channel)
-    this.#states[channel] = ChannelState.ACTIVE
-    this.#active++
+  /**
+   * The channel delivered data: it counts again. To be called for every batch, before its records are taken; does nothing
+   * unless the channel is idle.
+   * @returns as `observe`: the first to wake up when all were idle may know of a later time than was held
+   */
+  markActive(channel: number): number {
+    return this.#wake(channel) ? this.#combine() : NO_CHANGE
   }
 
   /** Nothing follows in the channel. @returns as `observe`; +Infinity for the last channel */
@@ -106,6 +107,15 @@ export class WatermarkMerger {
     this.#states[channel] = ChannelState.DONE
     this.#done++
     return this.#combine()
+  }
+
+  /** @returns true when the channel was idle */
+  #wake(channel: number): boolean {
+    if (this.#states[channel] === ChannelState.ACTIVE) return false
+    this.#refuseDone(channel)
+    this.#states[channel] = ChannelState.ACTIVE
+    this.#active++
+    return true
   }
 
   #combine(): number {

@@ -101,8 +101,9 @@ export class FileSource<T> implements Source<T> {
         const { values, bytes, lines } = decoder.decode(block, report)
         const blockBytes = block.bytes.length
         reader.accept(bytes, lines)
-        // A record that goes on behind the block is looked at again when as much again has been read: linear in all.
-        minBytes = bytes < blockBytes ? (blockBytes - bytes) * 2 : 1
+        // A record that goes on behind the block is looked at again when twice as much has been read: linear in all. The
+        // last wish is doubled, not the block: what is read next may hold no line end, and leave the block as it was.
+        minBytes = bytes > 0 ? 1 : Math.max(minBytes, blockBytes) * 2
         if (lines > 0) targetBytes = clamp((bytes / lines) * BATCH_RECORDS)
         if (values.length > 0) yield { values, next: { offset: reader.offset, line: reader.line } }
       }
