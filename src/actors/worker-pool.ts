@@ -30,6 +30,8 @@ export class WorkerPool {
       idleTimeout: Number.POSITIVE_INFINITY,
       maxQueue: 0,
       recordTiming: false,
+      // Module-global in msgpackr: a pipeline that imports it too would turn its native addon on for our channels.
+      env: { ...process.env, MSGPACKR_NATIVE_ACCELERATION_DISABLED: "true" },
       execArgv: [...process.execArgv.filter((flag) => !flag.startsWith("--input-type")), "--enable-source-maps"],
       ...(options.maxHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: options.maxHeapMb } }),
     })
