@@ -1,7 +1,8 @@
 /**
  * Question: how long from the command to the first record out?
  * Topology: array -> keyBy -> process -> print, by the command line, 2 workers, a TypeScript pipeline.
- * Baseline: a bare `node` that prints a line. Bound: 500 ms at the median, with a warm cache.
+ * Baseline: a bare `node` that prints a line. Bound: 500 ms at the median, with a warm cache, on a machine where the bare
+ * node takes up to 90 ms; in proportion where it takes longer.
  */
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -22,7 +23,8 @@ const bench: Bench = async ({ smoke, report }) => {
   report(
     `command to first record out: ${spread(job)} ms; a bare node to its first line: ${spread(bare)} ms (median of ${runs}, min-max)`,
   )
-  check(median(job) < 500, `the first record took ${median(job).toFixed(0)} ms`)
+  const boundMs = 500 * Math.max(1, median(bare) / 90)
+  check(median(job) < boundMs, `the first record took ${median(job).toFixed(0)} ms, the bound here is ${boundMs.toFixed(0)} ms`)
 }
 
 /** From the start of the process to its first byte on standard output. */

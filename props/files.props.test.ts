@@ -131,29 +131,56 @@ describe("reading files", () => {
     )
   }, 60_000)
 
+  it("lines that joined by commas make one JSON array are still judged one by one", async () => {
+    // The reader parses many lines as one array; here that array is always valid, and its lines mostly are not.
+    const value = fc.constantFrom("1", "[1,2]", `{"a":1}`, `{"a":1,"b":2}`, `{"a":[{"b":1},{"c":2}]}`, `{"a":"x,y"}`)
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(value, { minLength: 1, maxLength: 8 }),
+        fc.array(fc.boolean(), { maxLength: 40 }),
+        async (texts, cuts) => {
+          let comma = 0
+          const lines = texts
+            .join(",")
+            .replaceAll(",", () => (cuts[comma++] === true ? "\n" : ","))
+            .split("\n")
+          const path = newFile(lines.join("\n"), "d.ndjson")
+          const { values, bad } = await readEveryWay(ndjson(path, { badRecords: "skip" }), 1)
+          expect(values).toEqual(lines.filter(isJson).map((text) => JSON.parse(text) as unknown))
+          expect(bad.map((record) => record.raw)).toEqual(lines.filter((text) => !isJson(text)))
+        },
+      ),
+      { numRuns: 1000 },
+    )
+  }, 60_000)
+
   it("textLines() reads any bytes: each valid line once, each invalid one reported", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.oneof(byte, fc.nat({ max: 255 })), { maxLength: 200 }), shape, async (bytes, how) => {
-        const path = newFile(Buffer.from(bytes), "c.txt")
-        const { values, bad } = await readEveryWay(
-          textLines(path, { ...options(how), keepEmpty: true }),
-          how.parallelism,
-        )
-        const plain = Buffer.from(bytes)
-          .toString("latin1")
-          .replace(/^\xef\xbb\xbf/, "")
-        const lines = plain
-          .split("\n")
-          .map((line, index, all) => ({ text: line.replace(/\r$/, ""), last: index === all.length - 1 }))
-        const kept = lines
-          .filter(({ text, last }) => !last || text !== "" || plain.endsWith("\r"))
-          .map(({ text }) => text)
-        const decoded = kept.map((line) => decode(Buffer.from(line, "latin1")))
-        // A gzip header would make it another file, and a lone \r at the very end is the end of a line.
-        fc.pre(!(bytes[0] === 0x1f && bytes[1] === 0x8b) && !plain.endsWith("\r"))
-        expect(values).toEqual(decoded.filter((line) => line !== undefined))
-        expect(bad).toHaveLength(decoded.filter((line) => line === undefined).length)
-      }),
+      fc.asyncProperty(
+        fc.array(fc.oneof(byte, fc.nat({ max: 255 })), { maxLength: 200 }),
+        shape,
+        async (bytes, how) => {
+          const path = newFile(Buffer.from(bytes), "c.txt")
+          const { values, bad } = await readEveryWay(
+            textLines(path, { ...options(how), keepEmpty: true }),
+            how.parallelism,
+          )
+          const plain = Buffer.from(bytes)
+            .toString("latin1")
+            .replace(/^\xef\xbb\xbf/, "")
+          const lines = plain
+            .split("\n")
+            .map((line, index, all) => ({ text: line.replace(/\r$/, ""), last: index === all.length - 1 }))
+          const kept = lines
+            .filter(({ text, last }) => !last || text !== "" || plain.endsWith("\r"))
+            .map(({ text }) => text)
+          const decoded = kept.map((line) => decode(Buffer.from(line, "latin1")))
+          // A gzip header would make it another file, and a lone \r at the very end is the end of a line.
+          fc.pre(!(bytes[0] === 0x1f && bytes[1] === 0x8b) && !plain.endsWith("\r"))
+          expect(values).toEqual(decoded.filter((line) => line !== undefined))
+          expect(bad).toHaveLength(decoded.filter((line) => line === undefined).length)
+        },
+      ),
       { numRuns: 200 },
     )
   }, 60_000)

@@ -36,4 +36,6 @@ it("keyGroupOf() treats hashes as unsigned", () => {
   expect(keyGroupOf(0xffffffff, 128)).toBe(127)
   expect(keyGroupOf(0x80000000, 128)).toBe(0)
   expect(keyGroupOf(0xffffffff, 10)).toBe(5)
+  expect(keyGroupOf(0xffffffff, 1)).toBe(0)
+  expect(keyGroupOf(0xffffffff, 32_768)).toBe(32_767)
 })

@@ -55,7 +55,7 @@ function toNumber(cell: string): number | null | typeof NOT_OF_TYPE {
   if (!Number.isFinite(value)) return NOT_OF_TYPE
   // Number() also reads blanks as 0 and knows 0x10, 0b1 and 0o7.
   if (value === 0 && cell.trim() === "") return NOT_OF_TYPE
-  return HEX_LIKE.test(cell) ? NOT_OF_TYPE : value
+  return cell.length > 2 && HEX_LIKE.test(cell) ? NOT_OF_TYPE : value
 }
 
 const HEX_LIKE = /^\s*0[xbo]/i
