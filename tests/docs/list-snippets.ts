@@ -32,7 +32,7 @@ export interface Expectation {
  *
  * - ` ```ts ` is run: with `export default pipeline(` as a job called job.ts, without as a script
  * - ` ```ts name.ts ` likewise, under that name; later snippets of the page can import it
- * - ` ```ts no-run ` is only compiled
+ * - ` ```ts no-run ` and ` ```ts name.ts no-run ` are only compiled
  * - ` ```json data.ndjson `, or any other language and file name, is a file that later snippets find beside them
  * - ` ```sql flights.parquet ` is a query whose rows make that file
  * - ` ```text output `, `error`, `plan` and `written <folder>` say what the snippet before them does
@@ -45,12 +45,12 @@ export function listSnippets(page: Page): Snippet[] {
     const [word = "", ...rest] = block.info.split(" ")
     if (block.language === "ts") {
       const isPipeline = block.text.includes("export default pipeline(")
-      const shownOnly = word === "no-run"
+      const shownOnly = block.info.split(" ").includes("no-run")
       const file = isFileName(word) ? word : isPipeline ? "job.ts" : "script.ts"
       const kind = shownOnly ? "shown only" : isPipeline ? "pipeline" : "script"
       const own = new Map(files).set(file, { text: block.text })
       snippets.push({ place, file, kind, files: own, expected: [] })
-      if (!shownOnly && file !== "script.ts") files.set(file, { text: block.text })
+      if (isFileName(word) || (isPipeline && !shownOnly)) files.set(file, { text: block.text })
     } else if (word === "output" || word === "error" || word === "plan" || word === "written") {
       const last = snippets.at(-1)
       if (last === undefined) throw new Error(`${place}: there is no snippet before this block`)

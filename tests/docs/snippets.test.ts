@@ -79,9 +79,19 @@ for (const { path, snippets } of pages) {
   })
 }
 
-/** What several subtasks print or write comes in any order; a message is one long line, which the page may break. */
+/**
+ * What several subtasks print or write comes in any order. A message is one long line, which the page may break, and which
+ * subtask met the record is chance.
+ */
 function comparable(snippet: Snippet, { what }: Expectation, lines: readonly string[]): readonly string[] {
-  if (what === "error") return [lines[0] ?? "", lines.slice(1).join(" ")]
+  if (what === "error")
+    return [
+      lines[0] ?? "",
+      lines
+        .slice(1)
+        .join(" ")
+        .replaceAll(/subtask \d+/g, "subtask 0"),
+    ]
   const anyOrder = what === "written" || (what === "output" && snippet.kind === "pipeline")
   return anyOrder ? lines.toSorted() : lines
 }
@@ -157,5 +167,16 @@ function update({ place, file, files }: Snippet, { block }: Expectation, found: 
   const fence = `\`\`\`${block.language} ${block.info}\n`
   const at = text.indexOf(`${fence}${block.text === "" ? "" : `${block.text}\n`}\`\`\``, from) + fence.length
   if (from < 0 || at < fence.length) throw new Error(`${place}: the block to update is not found`)
-  writeFileSync(path, `${text.slice(0, at)}${found.join("\n")}\n${text.slice(at + block.text.length + (block.text === "" ? 0 : 1))}`)
+  writeFileSync(
+    path,
+    `${text.slice(0, at)}${found.flatMap(broken).join("\n")}\n${text.slice(at + block.text.length + (block.text === "" ? 0 : 1))}`,
+  )
+}
+
+/** A long line, as several. */
+function broken(line: string): readonly string[] {
+  return line
+    .replaceAll(/(?=\S)(.{60,110}?)(?: |$)/g, "$1\n")
+    .trimEnd()
+    .split("\n")
 }
