@@ -24,7 +24,10 @@ const bench: Bench = async ({ smoke, report }) => {
     `command to first record out: ${spread(job)} ms; a bare node to its first line: ${spread(bare)} ms (median of ${runs}, min-max)`,
   )
   const boundMs = 500 * Math.max(1, median(bare) / 90)
-  check(median(job) < boundMs, `the first record took ${median(job).toFixed(0)} ms, the bound here is ${boundMs.toFixed(0)} ms`)
+  check(
+    median(job) < boundMs,
+    `the first record took ${median(job).toFixed(0)} ms, the bound here is ${boundMs.toFixed(0)} ms`,
+  )
 }
 
 /** From the start of the process to its first byte on standard output. */

@@ -34,7 +34,7 @@ const RING_BYTES_MIN = 32 * 1024
 const RING_BYTES_MAX = 256 * 1024
 /** How long a cancelled worker may take to let go of its files before its thread is ended. */
 const CANCEL_GRACE_MS = 500
-const HEARTBEAT_CHECK_MS = 500
+const HEARTBEAT_CHECK_MS = 1000
 
 /**
  * The supervisor of one run of a job, in the main thread: deploys, hands out splits, watches, stops, commits, reports.

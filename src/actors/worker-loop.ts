@@ -15,7 +15,7 @@ export interface WorkerLoopOptions {
 const TURN_AFTER_MS = 2
 /** Rounds without progress, each with a turn of the event loop, before the worker lies down. */
 const ROUNDS_BEFORE_SLEEP = 2
-const TICK_MS = 200
+const TICK_MS = 1000
 
 /**
  * Steps the subtasks of one worker fairly, each in turn, until all are done.

@@ -6,8 +6,16 @@ import { type PlanOptions, planJob } from "./planner.ts"
 
 const SOURCE: NodeRole = { type: "source", source: {} as Source<unknown>, eventTime: undefined }
 const SINK: NodeRole = { type: "sink", sink: {} as Sink<unknown> }
-const PLAIN: NodeRole = { type: "operator", keyed: false, create: () => ({ onRecord: (value, timeMs, out) => out.emit(value, timeMs) }) }
-const KEYED: NodeRole = { type: "operator", keyed: true, create: () => ({ onRecord: (value, timeMs, out) => out.emit(value, timeMs) }) }
+const PLAIN: NodeRole = {
+  type: "operator",
+  keyed: false,
+  create: () => ({ onRecord: (value, timeMs, out) => out.emit(value, timeMs) }),
+}
+const KEYED: NodeRole = {
+  type: "operator",
+  keyed: true,
+  create: () => ({ onRecord: (value, timeMs, out) => out.emit(value, timeMs) }),
+}
 const keyOf = (): string => "k"
 
 function node(

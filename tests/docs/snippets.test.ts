@@ -175,8 +175,10 @@ function update({ place, file, files }: Snippet, { block }: Expectation, found: 
 
 /** A long line, as several. */
 function broken(line: string): readonly string[] {
-  return line
-    .replaceAll(/(?=\S)(.{60,110}?)(?: |$)/g, "$1\n")
-    .trimEnd()
-    .split("\n")
+  return line.length <= 118
+    ? [line]
+    : line
+        .replaceAll(/(\S.{0,116}\S)(?: |$)/g, "$1\n")
+        .trimEnd()
+        .split("\n")
 }
