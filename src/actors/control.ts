@@ -15,6 +15,14 @@ export interface WorkerControl {
   cancel(): void
 }
 
+/** How one subtask ended. */
+export interface SubtaskEnd {
+  readonly vertex: number
+  readonly subtask: number
+  /** What its sinks prepared and the job is to commit. */
+  readonly prepared: PreparedBySink
+}
+
 /** What a worker tells the main thread. */
 export interface MainControl {
   /** This worker's subtasks are up. */
@@ -23,9 +31,11 @@ export interface MainControl {
   requestSplit(vertex: number, subtask: number): void
   /** Values for `print()` or `collect()`; resolves once they have been taken, which is the backpressure. */
   toMain(operatorId: string, values: readonly unknown[]): Promise<void> | void
+  /** A subtask has come to its end. Resolves once the main thread knows: a worker ends after that. */
+  subtaskEnded(end: SubtaskEnd): Promise<void> | void
 }
 
-/** Where a sink's committables go: by operator id, then by subtask. */
+/** What sinks prepared, by operator id. */
 export type PreparedBySink = Readonly<Record<string, readonly Committable[]>>
 
 /** The shared memory of one job. */
@@ -53,5 +63,5 @@ export interface HostTask {
 
 /** How a worker's task ended. Errors travel as plain data: a thrown one would lose its code. */
 export type HostResult =
-  | { readonly ok: true; readonly prepared: PreparedBySink }
+  | { readonly ok: true }
   | { readonly ok: false; readonly cancelled: boolean; readonly error: PlainError }

@@ -136,7 +136,7 @@ async function buildSubtask(
   })
   const head = vertex.operators[0]!
   const startedMs = options.now()
-  const common = { vertexId: vertex.id, subtask, chain, outputs, metrics, startedMs, wake: options.wake }
+  const common = { vertex: vertex.index, subtask, chain, outputs, metrics, startedMs, wake: options.wake }
   if (head.node.role.type === "source") {
     const reader = new SourceReader({
       source: head.node.role.source,

@@ -47,6 +47,7 @@ export default async function host({ task, toMain, fromMain }: HostMessage): Pro
           ready: (worker) => tell(main.call("ready", worker)),
           requestSplit: (vertex, subtask) => tell(main.call("requestSplit", vertex, subtask)),
           toMain: (operatorId, values) => main.call("toMain", operatorId, values),
+          subtaskEnded: (end) => main.call("subtaskEnded", end),
         },
       })
       const control: WorkerControl = {

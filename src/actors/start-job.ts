@@ -1,6 +1,7 @@
 import { type LogicalGraph, type PhysicalPlan, type PlanOptions, planJob } from "../plan/index.ts"
+import type { JobWorker } from "./attempt.ts"
 import type { MainControl, SharedBuffers } from "./control.ts"
-import { Job, type JobOptions, type JobWorker } from "./job.ts"
+import { Job, type JobOptions } from "./job.ts"
 import type { JobHandle, RunOptions } from "./job-handle.ts"
 import { loadPipeline, prepareModule } from "./load-pipeline.ts"
 import type { WorkerPool } from "./worker-pool.ts"
@@ -18,32 +19,34 @@ export async function startJob(
   const { plan, moduleUrl } = await planModule(target, options, workers)
   const job = new Job({
     ...jobOptions(plan, options),
-    startWorker(worker, { runId, buffers, main }): JobWorker {
-      if (pool === undefined) return localWorker(plan, { runId, buffers, main })
-      const running = pool.start(
-        {
-          worker,
-          pipelineUrl: String(target),
-          moduleUrl,
-          params: options.params ?? {},
-          planOptions: planOptionsOf(options, workers),
-          signature: plan.signature,
-          runId,
-          buffers,
-        },
-        main,
-      )
-      return {
-        tell: async (method, ...args) => {
-          await running.control.call(method, ...(args as never))
-        },
-        ended: running.ended,
-        close: () => running.close(),
-      }
-    },
-    terminate: async () => pool?.destroy(),
+    workforce: (runId) => ({
+      start(worker, { buffers, main }): JobWorker {
+        if (pool === undefined) return localWorker(plan, { runId, buffers, main })
+        const running = pool.start(
+          {
+            worker,
+            pipelineUrl: String(target),
+            moduleUrl,
+            params: options.params ?? {},
+            planOptions: planOptionsOf(options, workers),
+            signature: plan.signature,
+            runId,
+            buffers,
+          },
+          main,
+        )
+        return {
+          tell: async (method, ...args) => {
+            await running.control.call(method, ...(args as never))
+          },
+          ended: running.ended,
+          close: () => running.close(),
+        }
+      },
+      terminate: async () => pool?.destroy(),
+    }),
   })
-  await job.start()
+  job.start()
   return job
 }
 
@@ -66,10 +69,12 @@ export async function startGraph(
   const plan = planJob(graph, planOptionsOf(options, 0))
   const job = new Job({
     ...jobOptions(plan, options),
-    startWorker: (_worker, context) => localWorker(plan, context),
-    terminate: async () => undefined,
+    workforce: (runId) => ({
+      start: (_worker, { buffers, main }) => localWorker(plan, { runId, buffers, main }),
+      terminate: async () => undefined,
+    }),
   })
-  await job.start()
+  job.start()
   return job
 }
 

@@ -30,7 +30,8 @@ const FINAL_COMMIT = 0
 const STEP_BUDGET = 1024
 
 export interface SubtaskOptions {
-  readonly vertexId: string
+  /** The vertex's index. */
+  readonly vertex: number
   readonly subtask: number
   readonly input: SubtaskInput
   readonly chain: Chain
@@ -49,7 +50,8 @@ export interface SubtaskOptions {
  * - A watermark is handed on after everything that it made the operators emit.
  */
 export class Subtask {
-  readonly vertexId: string
+  /** The vertex's index. */
+  readonly vertex: number
   readonly subtask: number
   readonly input: SubtaskInput
   readonly #chain: Chain
@@ -70,7 +72,7 @@ export class Subtask {
   prepared: Readonly<Record<string, readonly Committable[]>> = {}
 
   constructor(options: SubtaskOptions) {
-    this.vertexId = options.vertexId
+    this.vertex = options.vertex
     this.subtask = options.subtask
     this.input = options.input
     this.#chain = options.chain

@@ -1,8 +1,9 @@
 import { EngineError, toPlainError } from "../errors/index.ts"
 import { Sleeper } from "../mailbox/index.ts"
 import type { PhysicalPlan } from "../plan/index.ts"
-import type { HostResult, MainControl, PreparedBySink, SharedBuffers, WorkerControl } from "./control.ts"
+import type { HostResult, MainControl, SharedBuffers, SubtaskEnd, WorkerControl } from "./control.ts"
 import { type Deployment, deploy } from "./deployment.ts"
+import type { Subtask } from "./subtask.ts"
 import { WorkerLoop } from "./worker-loop.ts"
 
 export interface WorkerRuntimeOptions {
@@ -68,7 +69,8 @@ export class WorkerRuntime implements WorkerControl {
       main.ready(worker)
       await loop.run()
       if (loop.cancelled) throw new EngineError("JOB_CANCELLED", "The job was cancelled")
-      return { ok: true, prepared: mergePrepared(deployment) }
+      await Promise.all(deployment.subtasks.map((subtask) => main.subtaskEnded(endOf(subtask))))
+      return { ok: true }
     } catch (error) {
       this.#abort.abort()
       for (const subtask of deployment?.subtasks ?? []) await subtask.abort()
@@ -120,14 +122,8 @@ export class WorkerRuntime implements WorkerControl {
   }
 }
 
-function mergePrepared(deployment: Deployment): PreparedBySink {
-  const merged: Record<string, PreparedBySink[string]> = {}
-  for (const subtask of deployment.subtasks) {
-    for (const [operatorId, committables] of Object.entries(subtask.prepared)) {
-      merged[operatorId] = [...(merged[operatorId] ?? []), ...committables]
-    }
-  }
-  return merged
+function endOf({ vertex, subtask, prepared }: Subtask): SubtaskEnd {
+  return { vertex, subtask, prepared }
 }
 
 function sleepFor(ms: number, signal: AbortSignal): Promise<void> {

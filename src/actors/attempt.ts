@@ -1,0 +1,219 @@
+import { EngineError, fromPlainError } from "../errors/index.ts"
+import { createDoorbells, createRing, heartbeat, isSleeping } from "../mailbox/index.ts"
+import { createMetricsBuffer, type JobMetrics, MetricsReader } from "../observe/index.ts"
+import { listChannels, type PhysicalPlan, workerOf } from "../plan/index.ts"
+import type { HostResult, MainControl, SharedBuffers, SubtaskEnd, WorkerControl } from "./control.ts"
+import { CHANNEL_CREDITS, firstSlotOf } from "./deployment.ts"
+import type { SplitCoordinator } from "./split-coordinator.ts"
+
+/** One worker of a running attempt, on a thread of its own or on the calling one. */
+export interface JobWorker {
+  /** Tells the worker something. Rejects when it is gone. */
+  tell<M extends keyof WorkerControl>(method: M, ...args: Parameters<WorkerControl[M]>): Promise<void>
+  readonly ended: Promise<HostResult>
+  close(): void
+}
+
+/** Starts the workers of one attempt, and ends them. */
+export interface Workforce {
+  start(worker: number, context: { buffers: SharedBuffers; main: MainControl }): JobWorker
+  /** Ends all workers, whatever they are doing. */
+  terminate(): Promise<void>
+}
+
+export interface AttemptOptions {
+  readonly plan: PhysicalPlan
+  readonly workforce: Workforce
+  readonly heartbeatTimeoutMs: number
+  /** By source vertex. */
+  readonly splits: ReadonlyMap<number, SplitCoordinator>
+  /** Every worker's subtasks are up. */
+  onRunning(): void
+  /** Values of `print()` and `collect()`. */
+  onValues(operatorId: string, values: readonly unknown[]): void
+  /** A subtask has come to its end. */
+  onSubtaskEnd(end: SubtaskEnd): void
+}
+
+/** Bytes of all rings of a job together, within the bounds of one ring. */
+const RINGS_BYTES = 64 * 1024 * 1024
+const RING_BYTES_MIN = 32 * 1024
+const RING_BYTES_MAX = 256 * 1024
+/** How long a cancelled worker may take to let go of its files before its thread is ended. */
+const CANCEL_GRACE_MS = 500
+const HEARTBEAT_CHECK_MS = 1000
+
+/**
+ * One deployment of a job: its workers from their start to their end.
+ *
+ * - The first failure ends it: the other workers are cancelled, and `run` rejects with that failure.
+ * - A worker that dies, in whatever way, is noticed by its promise; one that hangs, by its heartbeat.
+ */
+export class Attempt {
+  readonly #options: AttemptOptions
+  readonly #buffers: SharedBuffers
+  readonly #metrics: MetricsReader
+  #workers: readonly JobWorker[] = []
+  #readyWorkers = 0
+  #stopping = false
+  #failure: { readonly error: unknown } | undefined
+  #onFailure: () => void = () => undefined
+
+  constructor(options: AttemptOptions) {
+    this.#options = options
+    this.#buffers = createBuffers(options.plan)
+    this.#metrics = createReader(options.plan, this.#buffers.metrics)
+  }
+
+  /** Starts the workers and waits for them. Resolves when all have come to their end, rejects with the first failure; no thread is left then. */
+  async run(): Promise<void> {
+    const failed = new Promise<void>((resolve) => {
+      this.#onFailure = resolve
+    })
+    const main: MainControl = {
+      ready: () => this.#onReady(),
+      requestSplit: (vertex, subtask) => this.#onSplitRequest(vertex, subtask),
+      toMain: (operatorId, values) => this.#options.onValues(operatorId, values),
+      subtaskEnded: (end) => this.#options.onSubtaskEnd(end),
+    }
+    let heartbeats: NodeJS.Timeout | undefined
+    try {
+      if (this.#failure === undefined) {
+        this.#workers = Array.from({ length: Math.max(1, this.#options.plan.workers) }, (_, worker) =>
+          this.#options.workforce.start(worker, { buffers: this.#buffers, main }),
+        )
+        heartbeats = this.#watchHeartbeats()
+        if (this.#stopping) this.#tellAll("stop")
+        const allEnded = Promise.all(this.#workers.map((worker) => this.#outcomeOf(worker)))
+        await Promise.race([allEnded, failed])
+        if (this.#failure !== undefined) await Promise.race([allEnded, delay(CANCEL_GRACE_MS)])
+      }
+    } catch (error) {
+      this.fail(error)
+    } finally {
+      clearInterval(heartbeats)
+      for (const worker of this.#workers) worker.close()
+      await this.#options.workforce.terminate()
+    }
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  /** Drains: sources end, everything else follows. */
+  stop(): void {
+    this.#stopping = true
+    for (const coordinator of this.#options.splits.values()) coordinator.close()
+    this.#tellAll("stop")
+  }
+
+  /** Ends the attempt with this failure, unless it has one. */
+  fail(error: unknown): void {
+    if (this.#failure !== undefined) return
+    this.#failure = { error }
+    this.#tellAll("cancel")
+    this.#onFailure()
+  }
+
+  async setRate(operatorId: string, recordsPerSecond: number): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.tell("setRate", operatorId, recordsPerSecond)))
+  }
+
+  readMetrics(nowMs: number): JobMetrics {
+    return this.#metrics.read(nowMs)
+  }
+
+  async #outcomeOf(worker: JobWorker): Promise<void> {
+    try {
+      const result = await worker.ended
+      if (!result.ok) this.fail(fromPlainError(result.error))
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  /** A worker that is gone is noticed by its own promise; a call that does not reach it needs no second report. */
+  #tellAll(method: "stop" | "cancel"): void {
+    for (const worker of this.#workers) worker.tell(method).catch(() => undefined)
+  }
+
+  #tell<M extends keyof WorkerControl>(worker: JobWorker, method: M, ...args: Parameters<WorkerControl[M]>): void {
+    worker.tell(method, ...args).catch((error: unknown) => {
+      if (error instanceof EngineError && error.code === "PEER_GONE") return
+      this.fail(error)
+    })
+  }
+
+  #onReady(): void {
+    this.#readyWorkers += 1
+    if (this.#readyWorkers === this.#workers.length) this.#options.onRunning()
+  }
+
+  #onSplitRequest(vertex: number, subtask: number): void {
+    const { assignment, releasesWatermark } = this.#options.splits.get(vertex)!.next()
+    const worker = this.#workers[workerOf(subtask, this.#options.plan.workers)]!
+    this.#tell(worker, "assignSplit", vertex, subtask, assignment)
+    if (!releasesWatermark) return
+    for (const each of this.#workers) this.#tell(each, "releaseWatermark", vertex)
+  }
+
+  /** A worker that neither sleeps nor goes round is stuck in user code. */
+  #watchHeartbeats(): NodeJS.Timeout {
+    const { doorbells } = this.#buffers
+    const { heartbeatTimeoutMs } = this.#options
+    const last = this.#workers.map((_, worker) => ({ beat: heartbeat(doorbells, worker), sinceMs: performance.now() }))
+    return setInterval(() => {
+      for (const [worker, seen] of last.entries()) {
+        const beat = heartbeat(doorbells, worker)
+        // A worker that has not begun its rounds yet is loading modules.
+        if (beat !== seen.beat || beat === 0 || isSleeping(doorbells, worker)) {
+          last[worker] = { beat, sinceMs: performance.now() }
+        } else if (performance.now() - seen.sinceMs > heartbeatTimeoutMs) {
+          this.fail(
+            new EngineError(
+              "WORKER_HUNG",
+              `Worker ${worker} has made no step for ${heartbeatTimeoutMs} ms; look for an endless loop or a blocking call in the pipeline's functions, or raise heartbeatTimeoutMs`,
+              { details: { worker } },
+            ),
+          )
+        }
+      }
+    }, HEARTBEAT_CHECK_MS)
+  }
+}
+
+function createBuffers(plan: PhysicalPlan): SharedBuffers {
+  const subtasks = plan.vertices.reduce((sum, vertex) => sum + vertex.parallelism, 0)
+  const channels = listChannels(plan)
+  const remote = channels.filter((channel) => channel.fromWorker !== channel.toWorker).length
+  const share = RINGS_BYTES / Math.max(1, remote)
+  const capacityBytes = 2 ** Math.floor(Math.log2(Math.min(RING_BYTES_MAX, Math.max(RING_BYTES_MIN, share))))
+  return {
+    doorbells: createDoorbells(Math.max(1, plan.workers)),
+    metrics: createMetricsBuffer(subtasks),
+    rings: channels.map((channel) =>
+      channel.fromWorker === channel.toWorker
+        ? undefined
+        : createRing({ capacityRecords: CHANNEL_CREDITS, capacityBytes }),
+    ),
+  }
+}
+
+function createReader(plan: PhysicalPlan, buffer: SharedArrayBuffer): MetricsReader {
+  return new MetricsReader(
+    buffer,
+    plan.vertices.map((vertex) => ({
+      id: vertex.id,
+      name: vertex.name,
+      parallelism: vertex.parallelism,
+      firstSlot: firstSlotOf(plan, vertex.index),
+      isSource: vertex.operators[0]!.node.role.type === "source",
+      hasSink: vertex.operators.some((operator) => operator.node.role.type === "sink"),
+    })),
+    performance.now(),
+  )
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms)
+  })
+}
