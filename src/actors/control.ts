@@ -1,7 +1,7 @@
 import type { Committable } from "../contracts/index.ts"
 import type { PlainError } from "../errors/index.ts"
 import type { PlanOptions } from "../plan/index.ts"
-import type { SplitAssignment } from "./source-reader.ts"
+import type { SplitAssignment } from "./split-coordinator.ts"
 
 /** What a worker is told. All calls come over one port, in order: an assignment is never overtaken by what follows it. */
 export interface WorkerControl {

@@ -6,7 +6,7 @@ import type { PhysicalOperator, PhysicalPlan } from "../plan/index.ts"
 import { Attempt, type Workforce } from "./attempt.ts"
 import type { SubtaskEnd } from "./control.ts"
 import type { JobHandle, JobResult, JobStatus } from "./job-handle.ts"
-import { SplitCoordinator } from "./split-coordinator.ts"
+import { SplitCoordinator, unread } from "./split-coordinator.ts"
 
 export interface JobOptions {
   readonly plan: PhysicalPlan
@@ -208,7 +208,7 @@ export class Job implements JobHandle {
       const { role } = vertex.operators[0]!.node
       if (role.type !== "source") continue
       const splits = await role.source.splits({ parallelism: vertex.parallelism })
-      const coordinator = new SplitCoordinator(splits, role.source.splitsInOrder)
+      const coordinator = new SplitCoordinator(splits.map(unread), role.source.splitsInOrder)
       if (this.#stopRequested) coordinator.close()
       this.#splits.set(vertex.index, coordinator)
     }

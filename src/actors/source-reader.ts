@@ -1,6 +1,6 @@
 // Not through the folder's index: workers that read no files need not load their parsers.
 import { DeadLetterFile } from "../connectors/files/dead-letter.ts"
-import type { MalformedRecord, ReadContext, Source, SourceBatch, Split } from "../contracts/index.ts"
+import type { MalformedRecord, Position, ReadContext, Source, SourceBatch } from "../contracts/index.ts"
 import { describe, EngineError } from "../errors/index.ts"
 import type { SubtaskMetrics } from "../observe/index.ts"
 import type { EventTimeOptions } from "../plan/index.ts"
@@ -8,16 +8,9 @@ import { NO_TIME } from "../records/index.ts"
 import { WatermarkGenerator } from "../time/index.ts"
 import type { Chain } from "./chain.ts"
 import { operatorFailure } from "./operator-failure.ts"
+import type { SplitAssignment, SplitProgress } from "./split-coordinator.ts"
 import { SplitReader } from "./split-reader.ts"
 import type { SubtaskInput } from "./subtask-input.ts"
-
-/** What the coordinator answers to a reader that asks for work. */
-export interface SplitAssignment {
-  /** Undefined: there is no work left, now or later. */
-  readonly split: Split | undefined
-  /** True while splits of an unordered source are still to be handed out: no watermark may leave (law TIM-3). */
-  readonly holdWatermark: boolean
-}
 
 export interface SourceReaderOptions {
   readonly source: Source<unknown>
@@ -49,6 +42,12 @@ export class SourceReader implements SubtaskInput {
   #watermarks: WatermarkGenerator | undefined
   #batch: SourceBatch<unknown> | undefined
   #next = 0
+  /** The split being read, and where its current batch began. */
+  #current: SplitProgress | undefined
+  #from: Position | undefined
+  #skip = 0
+  #barrierDue = false
+  #keptBack: SplitAssignment | undefined
   #requested = false
   #exhausted = false
   #hold = true
@@ -75,20 +74,28 @@ export class SourceReader implements SubtaskInput {
     }
   }
 
-  /** The coordinator's answer to `requestSplit`. */
+  /** The coordinator's answer to `requestSplit`. Kept back while a barrier is due: the checkpoint counts it as not handed out. */
   assign(assignment: SplitAssignment): void {
-    this.#requested = false
-    this.#hold = assignment.holdWatermark
-    const { split } = assignment
-    if (this.#exhausted) return
-    if (split === undefined) {
-      this.#exhausted = true
-    } else {
-      const { source, eventTime } = this.#options
-      this.#watermarks = eventTime === undefined ? undefined : new WatermarkGenerator(eventTime.outOfOrderMs)
-      this.#reader = new SplitReader(source.read(split, undefined, this.#context), this.#options.wake)
-    }
-    this.#options.wake()
+    if (this.#barrierDue) this.#keptBack = assignment
+    else this.#take(assignment)
+  }
+
+  /**
+   * A checkpoint was triggered: what is assigned from now on is not part of it.
+   * Ends with `captureProgress`, when the barrier leaves.
+   */
+  awaitBarrier(): void {
+    this.#barrierDue = true
+  }
+
+  /** The barrier leaves now, or never (the checkpoint was aborted). @returns where reading of the current split stands */
+  captureProgress(): SplitProgress | undefined {
+    const progress = this.#progress()
+    this.#barrierDue = false
+    const keptBack = this.#keptBack
+    this.#keptBack = undefined
+    if (keptBack !== undefined) this.#take(keptBack)
+    return progress
   }
 
   /** Every split of the source has been handed out. */
@@ -141,6 +148,40 @@ export class SourceReader implements SubtaskInput {
     this.#deadLetters = undefined
   }
 
+  #take(assignment: SplitAssignment): void {
+    this.#requested = false
+    this.#hold = assignment.holdWatermark
+    const { progress } = assignment
+    if (this.#exhausted) return
+    if (progress === undefined) {
+      this.#exhausted = true
+    } else {
+      const { source, eventTime } = this.#options
+      this.#watermarks = eventTime === undefined ? undefined : new WatermarkGenerator(eventTime.outOfOrderMs)
+      this.#watermarks?.observe(progress.newestMs)
+      this.#current = progress
+      this.#from = progress.from
+      this.#skip = progress.skip
+      this.#reader = new SplitReader(source.read(progress.split, progress.from, this.#context), this.#options.wake)
+    }
+    this.#options.wake()
+  }
+
+  #progress(): SplitProgress | undefined {
+    if (this.#current === undefined || (this.#reader === undefined && this.#batch === undefined)) return undefined
+    return {
+      split: this.#current.split,
+      from: this.#from,
+      skip: this.#batch === undefined ? this.#skip : this.#next,
+      newestMs: this.#newestMs,
+    }
+  }
+
+  get #newestMs(): number {
+    if (this.#watermarks === undefined) return Number.NEGATIVE_INFINITY
+    return this.#watermarks.current() + 1 + this.#options.eventTime!.outOfOrderMs
+  }
+
   /** Takes the next batch of the current split, or sees to it that there will be one. */
   #nextBatch(): boolean {
     if (this.#reader === undefined) {
@@ -150,9 +191,19 @@ export class SourceReader implements SubtaskInput {
       }
       return false
     }
-    this.#batch = this.#reader.poll()
-    this.#next = 0
-    if (this.#batch !== undefined) return true
+    const batch = this.#reader.poll()
+    if (batch !== undefined && this.#skip >= batch.values.length) {
+      // A restored split goes on behind records that were emitted before; batches need not be cut as they were then.
+      this.#skip -= batch.values.length
+      this.#from = batch.next
+      return this.#nextBatch()
+    }
+    if (batch !== undefined) {
+      this.#batch = batch
+      this.#next = this.#skip
+      this.#skip = 0
+      return true
+    }
     if (this.#reader.ended) {
       this.#reader = undefined
       // Asks at once: the answer takes a turn of the event loop.
@@ -184,7 +235,10 @@ export class SourceReader implements SubtaskInput {
       }
     }
     this.#next = index
-    if (index === values.length) this.#batch = undefined
+    if (index === values.length) {
+      this.#from = this.#batch!.next
+      this.#batch = undefined
+    }
     return index - from
   }
 
@@ -195,7 +249,7 @@ export class SourceReader implements SubtaskInput {
   #updateWatermark(): void {
     if (this.#watermarks === undefined) return
     const { metrics } = this.#options
-    const newestMs = this.#watermarks.current() + 1 + this.#options.eventTime!.outOfOrderMs
+    const newestMs = this.#newestMs
     if (newestMs > metrics.get("newestEventMs")) metrics.set("newestEventMs", newestMs)
     if (this.#hold) return
     const currentMs = this.#watermarks.current()

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest"
-import { SplitCoordinator } from "./split-coordinator.ts"
+import { SplitCoordinator, unread } from "./split-coordinator.ts"
 
-const splits = ["a", "b", "c"].map((id) => ({ id, data: null }))
+const splits = ["a", "b", "c"].map((id) => unread({ id, data: null }))
 
 describe("SplitCoordinator", () => {
   test("hands out the splits in order, then answers that there are none", () => {
     const coordinator = new SplitCoordinator(splits, true)
-    expect([1, 2, 3, 4, 5].map(() => coordinator.next().assignment.split?.id)).toEqual([
+    expect([1, 2, 3, 4, 5].map(() => coordinator.next().assignment.progress?.split.id)).toEqual([
       "a",
       "b",
       "c",
@@ -30,7 +30,7 @@ describe("SplitCoordinator", () => {
   test("a source without splits releases its readers at the first request", () => {
     expect(new SplitCoordinator([], false).next()).toMatchObject({
       releasesWatermark: true,
-      assignment: { split: undefined },
+      assignment: { progress: undefined },
     })
   })
 })

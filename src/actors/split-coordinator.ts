@@ -1,5 +1,21 @@
-import type { Split } from "../contracts/index.ts"
-import type { SplitAssignment } from "./source-reader.ts"
+import type { Position, Split } from "../contracts/index.ts"
+
+/** Where reading of a split goes on: `skip` records behind `from`. What a checkpoint keeps of a split that is being read. */
+export interface SplitProgress {
+  readonly split: Split
+  readonly from: Position | undefined
+  readonly skip: number
+  /** Newest event time seen in the split, epoch ms; -Infinity before the first. The watermark goes on from here. */
+  readonly newestMs: number
+}
+
+/** What the coordinator answers to a reader that asks for work. */
+export interface SplitAssignment {
+  /** Undefined: there is no work left, now or later. */
+  readonly progress: SplitProgress | undefined
+  /** True while splits of an unordered source are still to be handed out: no watermark may leave (law TIM-3). */
+  readonly holdWatermark: boolean
+}
 
 /**
  * Hands the splits of one source to its readers, in order, one at a time. Pure.
@@ -8,26 +24,35 @@ import type { SplitAssignment } from "./source-reader.ts"
  * nobody reads yet may begin at any event time (law TIM-3).
  */
 export class SplitCoordinator {
-  readonly #splits: readonly Split[]
-  #next = 0
+  readonly #waiting: SplitProgress[]
   #holding: boolean
 
-  constructor(splits: readonly Split[], inOrder: boolean) {
-    this.#splits = splits
+  /** @param splits in the order in which they are to be read; those that were being read when a checkpoint was taken come first */
+  constructor(splits: readonly SplitProgress[], inOrder: boolean) {
+    this.#waiting = [...splits]
     this.#holding = !inOrder
   }
 
   /** The next assignment; `releasesWatermark` is true once: when it is the last one that all readers have waited for. */
   next(): { readonly assignment: SplitAssignment; readonly releasesWatermark: boolean } {
-    const split = this.#splits[this.#next]
-    if (split !== undefined) this.#next += 1
-    const releasesWatermark = this.#holding && this.#next === this.#splits.length
+    const progress = this.#waiting.shift()
+    const releasesWatermark = this.#holding && this.#waiting.length === 0
     if (releasesWatermark) this.#holding = false
-    return { assignment: { split, holdWatermark: this.#holding }, releasesWatermark }
+    return { assignment: { progress, holdWatermark: this.#holding }, releasesWatermark }
+  }
+
+  /** What has not been handed out: part of a checkpoint, as it stands when the checkpoint is triggered. */
+  get waiting(): readonly SplitProgress[] {
+    return [...this.#waiting]
   }
 
   /** Draining: what has not been handed out is not read any more. */
   close(): void {
-    this.#next = this.#splits.length
+    this.#waiting.length = 0
   }
+}
+
+/** A split of which nothing has been read. */
+export function unread(split: Split): SplitProgress {
+  return { split, from: undefined, skip: 0, newestMs: Number.NEGATIVE_INFINITY }
 }

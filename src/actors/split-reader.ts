@@ -1,4 +1,4 @@
-import type { Position, SourceBatch } from "../contracts/index.ts"
+import type { SourceBatch } from "../contracts/index.ts"
 
 /** Batches read ahead of the subtask: enough to overlap reading and processing, little enough to bound memory. */
 const READ_AHEAD = 2
@@ -81,10 +81,4 @@ export class SplitReader<T> {
       },
     )
   }
-}
-
-/** Where reading of a split goes on: `skip` records behind `from`. What a snapshot keeps of a split. */
-export interface SplitPosition {
-  readonly from: Position | undefined
-  readonly skip: number
 }
