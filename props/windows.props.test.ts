@@ -1,14 +1,20 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import {
+  canonicalSnapshot,
   combineAggregates,
   count,
   countDistinct,
+  HarnessContext,
   type HarnessInput,
   max,
   mean,
+  OperatorCapture,
+  type OperatorSnapshot,
+  restoreSnapshots,
   runOperator,
 } from "../src/operators/index.ts"
+import { hashKey, keyGroupOf, subtaskOfKeyGroup } from "../src/state/index.ts"
 import { TumblingWindowOperator, type TumblingWindows, tumbling } from "../src/windows/index.ts"
 
 /** So many times the usual number of cases. */
@@ -240,6 +246,147 @@ describe("WIN-5", () => {
         const operator = newOperator(assigner)
         runOperator(operator, input, { roomFor })
         expect([operator.windows, operator.accumulators, operator.pending]).toEqual([0, 0, false])
+      }),
+      runs(1),
+    )
+  })
+})
+
+describe("WIN-7", () => {
+  it("restored after every event, or captured while it goes on, the operator does as if nothing had happened", () => {
+    fc.assert(
+      fc.property(windows, history, room, (assigner, input, roomFor) => {
+        const plain = runOperator(newOperator(assigner), input)
+        for (const mode of ["restored", "restored from changes", "captured"] as const) {
+          const { main, sides, counts } = runOperator(() => newOperator(assigner), input, { roomFor, mode })
+          expect(main).toEqual(plain.main)
+          expect([sides.get("late"), counts]).toEqual([plain.sides.get("late"), plain.counts])
+        }
+      }),
+      runs(0.25),
+    )
+  })
+})
+
+/** An operator that is fed by hand, and what came out of it. */
+class Driven {
+  readonly operator: ReturnType<typeof newOperator>
+  readonly context = new HarnessContext(0, true)
+  readonly emitted: unknown[] = []
+  readonly #out = { full: false, emit: (value: unknown, timeMs: number) => void this.emitted.push([value, timeMs]) }
+
+  constructor(assigner: TumblingWindows) {
+    this.operator = newOperator(assigner)
+    this.operator.open(this.context)
+  }
+
+  take(event: HarnessInput<Item>): void {
+    if ("watermarkMs" in event) this.operator.onWatermark(event.watermarkMs, this.#out)
+    else {
+      this.context.keyHash = hashKey(event.value.key)
+      this.operator.onRecord(event.value, event.timeMs, this.#out)
+    }
+  }
+}
+
+describe("CUT-5, ST-7: windows", () => {
+  const steps = fc.array(
+    fc.record({
+      after: fc.nat(40),
+      kind: fc.constantFrom("all", "changes", "changes", "write", "write", "write", "cancel"),
+      budget: fc.integer({ min: 1, max: 6 }),
+    }),
+    { maxLength: 60, size: "max" },
+  )
+
+  it("captures of everything and of changes add up to the windows that were open when they were taken", () => {
+    fc.assert(
+      fc.property(windows, history, steps, (assigner, input, asked) => {
+        const driven = new Driven(assigner)
+        let chain: OperatorSnapshot[] = []
+        let running: { capture: OperatorCapture; expected: readonly string[]; all: boolean } | undefined
+        let last: OperatorCapture | undefined
+        /** The state after so many events, of an operator that was never captured before. */
+        const contentAfter = (events: number) => {
+          const fresh = new Driven(assigner)
+          for (const event of input.slice(0, events)) fresh.take(event)
+          return canonicalSnapshot([new OperatorCapture(fresh, "all").write(1_000)!])
+        }
+        const write = (budget: number) => {
+          const snapshot = running?.capture.write(budget)
+          if (running === undefined || snapshot === undefined) return
+          chain = running.all ? [snapshot] : [...chain, snapshot]
+          expect(canonicalSnapshot(chain)).toEqual(running.expected)
+          last = running.capture
+          running = undefined
+        }
+        for (let index = 0; index <= input.length; index++) {
+          for (const { after, kind, budget } of asked) {
+            if (after !== index) continue
+            if (kind === "write") write(budget)
+            else if (kind === "cancel") {
+              if (running !== undefined) running.capture.cancel()
+              else if (last !== undefined) {
+                last.cancel()
+                chain = chain.slice(0, -1)
+              }
+              running = undefined
+              last = undefined
+            } else if (running === undefined) {
+              const all = kind === "all" || chain.length === 0
+              running = {
+                capture: new OperatorCapture(driven, all ? "all" : "changes"),
+                expected: contentAfter(index),
+                all,
+              }
+            }
+          }
+          if (index < input.length) driven.take(input[index]!)
+        }
+        while (running !== undefined) write(2)
+        const plain = new Driven(assigner)
+        for (const event of input) plain.take(event)
+        expect(driven.emitted).toEqual(plain.emitted)
+      }),
+      runs(1),
+    )
+  })
+})
+
+describe("RSC-2: windows", () => {
+  it("open windows of p subtasks, given to q by key group and back, fire as if nothing had happened", () => {
+    const parallelism = fc.integer({ min: 1, max: 5 })
+    fc.assert(
+      fc.property(windows, history, fc.nat(40), parallelism, parallelism, (assigner, input, cut, p, q) => {
+        const rescaled = (former: readonly Driven[], parallelism: number) =>
+          Array.from({ length: parallelism }, (_, subtask) => {
+            const driven = new Driven(assigner)
+            const chains = former.map((of) => [new OperatorCapture(of, "all").write(1_000)!])
+            restoreSnapshots(driven, chains, (keyHash) => ownerOf(keyHash, parallelism) === subtask)
+            return driven
+          })
+        const ownerOf = (keyHash: number, parallelism: number) =>
+          subtaskOfKeyGroup(keyGroupOf(keyHash, 128), 128, parallelism)
+        const feed = (subtasks: readonly Driven[], events: readonly HarnessInput<Item>[]) => {
+          for (const event of events) {
+            if ("watermarkMs" in event) for (const subtask of subtasks) subtask.take(event)
+            else subtasks[ownerOf(hashKey(event.value.key), subtasks.length)]!.take(event)
+          }
+        }
+        const first = Array.from({ length: p }, () => new Driven(assigner))
+        feed(first, input.slice(0, cut))
+        const last = rescaled(rescaled(first, q), p)
+        for (const [subtask, driven] of last.entries()) {
+          expect([driven.operator.windows, driven.operator.accumulators]).toEqual([
+            first[subtask]!.operator.windows,
+            first[subtask]!.operator.accumulators,
+          ])
+        }
+        feed(last, [...input.slice(cut), { watermarkMs: END }])
+        const found = [...first, ...last].flatMap(({ emitted }) => emitted)
+        const { records } = runOperator(newOperator(assigner), input)
+        const lines = (of: readonly unknown[]) => of.map((value) => JSON.stringify(value)).sort()
+        expect(lines(found)).toEqual(lines(records.map(({ value, timeMs }) => [value, timeMs])))
       }),
       runs(1),
     )

@@ -22,21 +22,30 @@ export function cliDoc() {
     "",
     "## Exit codes",
     "",
-    `| code | ${COMMANDS.map(({ name }) => `\`${name}\``).join(" | ")} |`,
-    `|---|${COMMANDS.map(() => "---|").join("")}`,
-    ...exitCodes().map((code) => `| ${code} | ${COMMANDS.map((command) => meaning(command, code)).join(" | ")} |`),
+    ...table([
+      ["code", ...COMMANDS.map(({ name }) => `\`${name}\``)],
+      ...exitCodes().map((code) => [code, ...COMMANDS.map((command) => meaning(command, code))]),
+    ]),
     "",
     "## Environment",
     "",
-    "| variable | |",
-    "|---|---|",
-    "| `MILLRACE_DEBUG` | `1` is `--verbose` |",
-    "| `NO_COLOR`, `FORCE_COLOR` | no colours; colours also where the output is no terminal |",
+    ...table([
+      ["variable", ""],
+      ["`MILLRACE_DEBUG`", "`1` is `--verbose`"],
+      ["`NO_COLOR`, `FORCE_COLOR`", "no colours; colours also where the output is no terminal"],
+    ]),
   ].join("\n")}\n`
 }
 
 function fenced(command) {
   return ["```text", helpText(command, { columns: COLUMNS, paint: (_format, text) => text }).trimEnd(), "```"]
+}
+
+/** Columns as wide as their widest cell: the page is as the formatter would have it. */
+function table(rows) {
+  const widths = rows[0].map((_, column) => Math.max(3, ...rows.map((row) => row[column].length)))
+  const line = (cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(" | ")} |`
+  return [line(rows[0]), line(widths.map((width) => "-".repeat(width))), ...rows.slice(1).map(line)]
 }
 
 function exitCodes() {

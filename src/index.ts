@@ -4,7 +4,15 @@
  * import { pipeline, tumbling, count } from "millrace"
  * export default pipeline("clicks", ({ source }) => { source(clicks, { time: (c) => c.at }).keyBy((c) => c.page).window(tumbling("1m")).aggregate({ clicks: count() }).print() })
  */
-export { type JobHandle, type JobResult, type JobStatus, type RunOptions, run } from "./actors/index.ts"
+export {
+  type CheckpointOptions,
+  type JobEvent,
+  type JobHandle,
+  type JobResult,
+  type JobStatus,
+  type RunOptions,
+  run,
+} from "./actors/index.ts"
 export {
   type KeyedStream,
   type Params,
@@ -57,6 +65,7 @@ export {
   sum,
   valueState,
 } from "./operators/index.ts"
+export type { RestartPolicySpec } from "./snapshot/index.ts"
 export type { Key } from "./state/index.ts"
 export type { Duration } from "./time/index.ts"
 export { type TimeWindow, tumbling } from "./windows/index.ts"

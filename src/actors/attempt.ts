@@ -1,8 +1,16 @@
-import { EngineError, fromPlainError } from "../errors/index.ts"
+import { EngineError, fromPlainError, type PlainError } from "../errors/index.ts"
 import { createDoorbells, createRing, heartbeat, isSleeping } from "../mailbox/index.ts"
 import { createMetricsBuffer, type JobMetrics, MetricsReader } from "../observe/index.ts"
 import { listChannels, type PhysicalPlan, workerOf } from "../plan/index.ts"
-import type { HostResult, MainControl, SharedBuffers, SubtaskEnd, WorkerControl } from "./control.ts"
+import type {
+  HostResult,
+  MainControl,
+  SharedBuffers,
+  SubtaskPlace,
+  SubtaskShare,
+  WorkerCheckpoints,
+  WorkerControl,
+} from "./control.ts"
 import { CHANNEL_CREDITS, firstSlotOf } from "./deployment.ts"
 import type { SplitCoordinator } from "./split-coordinator.ts"
 
@@ -14,9 +22,17 @@ export interface JobWorker {
   close(): void
 }
 
+/** What a worker is started with, beside the plan. */
+export interface WorkerContext {
+  readonly runId: string
+  readonly buffers: SharedBuffers
+  readonly main: MainControl
+  readonly checkpoints: WorkerCheckpoints | undefined
+}
+
 /** Starts the workers of one attempt, and ends them. */
 export interface Workforce {
-  start(worker: number, context: { buffers: SharedBuffers; main: MainControl }): JobWorker
+  start(worker: number, context: WorkerContext): JobWorker
   /** Ends all workers, whatever they are doing. */
   terminate(): Promise<void>
 }
@@ -24,6 +40,8 @@ export interface Workforce {
 export interface AttemptOptions {
   readonly plan: PhysicalPlan
   readonly workforce: Workforce
+  readonly runId: string
+  readonly checkpoints: WorkerCheckpoints | undefined
   readonly heartbeatTimeoutMs: number
   /** By source vertex. */
   readonly splits: ReadonlyMap<number, SplitCoordinator>
@@ -31,8 +49,10 @@ export interface AttemptOptions {
   onRunning(): void
   /** Values of `print()` and `collect()`. */
   onValues(operatorId: string, values: readonly unknown[]): void
+  onAcknowledge(checkpointId: number, place: SubtaskPlace, share: SubtaskShare): void
+  onDecline(checkpointId: number, place: SubtaskPlace, error: PlainError): void
   /** A subtask has come to its end. */
-  onSubtaskEnd(end: SubtaskEnd): void
+  onSubtaskEnd(place: SubtaskPlace, share: SubtaskShare): void
 }
 
 /** Bytes of all rings of a job together, within the bounds of one ring. */
@@ -74,16 +94,23 @@ export class Attempt {
       ready: () => this.#onReady(),
       requestSplit: (vertex, subtask) => this.#onSplitRequest(vertex, subtask),
       toMain: (operatorId, values) => this.#options.onValues(operatorId, values),
-      subtaskEnded: (end) => this.#options.onSubtaskEnd(end),
+      acknowledge: (checkpointId, place, share) => this.#options.onAcknowledge(checkpointId, place, share),
+      decline: (checkpointId, place, error) => this.#options.onDecline(checkpointId, place, error),
+      subtaskEnded: (place, share) => this.#options.onSubtaskEnd(place, share),
     }
     let heartbeats: NodeJS.Timeout | undefined
     try {
       if (this.#failure === undefined) {
         this.#workers = Array.from({ length: Math.max(1, this.#options.plan.workers) }, (_, worker) =>
-          this.#options.workforce.start(worker, { buffers: this.#buffers, main }),
+          this.#options.workforce.start(worker, {
+            runId: this.#options.runId,
+            buffers: this.#buffers,
+            main,
+            checkpoints: this.#options.checkpoints,
+          }),
         )
         heartbeats = this.#watchHeartbeats()
-        if (this.#stopping) this.#tellAll("stop")
+        if (this.#stopping) this.#signal("stop")
         const allEnded = Promise.all(this.#workers.map((worker) => this.#outcomeOf(worker)))
         await Promise.race([allEnded, failed])
         if (this.#failure !== undefined) await Promise.race([allEnded, delay(CANCEL_GRACE_MS)])
@@ -102,15 +129,20 @@ export class Attempt {
   stop(): void {
     this.#stopping = true
     for (const coordinator of this.#options.splits.values()) coordinator.close()
-    this.#tellAll("stop")
+    this.#signal("stop")
   }
 
   /** Ends the attempt with this failure, unless it has one. */
   fail(error: unknown): void {
     if (this.#failure !== undefined) return
     this.#failure = { error }
-    this.#tellAll("cancel")
+    this.#signal("cancel")
     this.#onFailure()
+  }
+
+  /** Tells every worker; one that is gone is noticed by its end. */
+  tellAll<M extends keyof WorkerControl>(method: M, ...args: Parameters<WorkerControl[M]>): void {
+    for (const worker of this.#workers) this.#tell(worker, method, ...args)
   }
 
   async setRate(operatorId: string, recordsPerSecond: number): Promise<void> {
@@ -131,7 +163,7 @@ export class Attempt {
   }
 
   /** A worker that is gone is noticed by its own promise; a call that does not reach it needs no second report. */
-  #tellAll(method: "stop" | "cancel"): void {
+  #signal(method: "stop" | "cancel"): void {
     for (const worker of this.#workers) worker.tell(method).catch(() => undefined)
   }
 

@@ -1,12 +1,14 @@
 import type { Committable, Operator, OperatorContext, Output } from "../contracts/index.ts"
+import { closest, EngineError } from "../errors/index.ts"
 import type { SubtaskMetrics } from "../observe/index.ts"
 import { SinkOperator } from "../operators/index.ts"
 import type { PhysicalOperator, Vertex } from "../plan/index.ts"
 import type { RecordBatch } from "../records/index.ts"
-import { HeapKeyedStore, type KeyedStore } from "../state/index.ts"
+import { HeapKeyedStore, type KeyedStore, type StateCodec, type StateTable } from "../state/index.ts"
 import type { EdgeWriter } from "./edge-writer.ts"
 import { operatorFailure } from "./operator-failure.ts"
 import type { Pressure } from "./pressure.ts"
+import type { OwnedTable, OwnedValue } from "./subtask-snapshot.ts"
 
 export interface ChainOptions {
   readonly vertex: Vertex
@@ -155,6 +157,32 @@ export class Chain {
     for (const { operator } of this.#sinks) operator.flush()
   }
 
+  /** All keyed state of its operators. */
+  get tables(): readonly OwnedTable[] {
+    return this.#links.flatMap((link) => link.tables.map((table) => ({ operatorId: link.physical.id, table })))
+  }
+
+  /** The small state of its operators that belongs to no key. */
+  captureValues(): readonly OwnedValue[] {
+    return this.#links.flatMap((link) =>
+      link.operator.captureValue === undefined
+        ? []
+        : [{ operatorId: link.physical.id, value: link.operator.captureValue() }],
+    )
+  }
+
+  /** After `open`, before the first record: the values that the former subtasks of an operator captured. */
+  restoreValues(operatorId: string, values: readonly unknown[]): void {
+    const link = this.#links.find((each) => each.physical.id === operatorId)
+    link?.guard(() => link.operator.restoreValue?.(values))
+  }
+
+  /** The watermark goes on from where it was (TIM-1). */
+  restoreWatermark(watermarkMs: number): void {
+    this.watermarkMs = watermarkMs
+    for (const link of this.#links) link.context.watermarkMs = watermarkMs
+  }
+
   get hasSinks(): boolean {
     return this.#sinks.length > 0
   }
@@ -222,12 +250,17 @@ class Link {
     this.depth = depth
     this.operator = operator
     this.#pressure = options.pressure
-    this.context = new LinkContext(physical.id, options)
+    this.context = new LinkContext(physical, options)
     this.entry = "pending" in operator ? new ResumableEntry(this, options.pressure) : new OperatorEntry(this)
   }
 
   get subtask(): number {
     return this.context.subtask
+  }
+
+  /** The stores it asked for, and the tables it keeps itself. */
+  get tables(): readonly StateTable[] {
+    return [...this.context.stores, ...(this.operator.tables?.() ?? [])]
   }
 
   connect(targetsOf: (side: string | undefined) => Output<unknown>[]): void {
@@ -370,15 +403,21 @@ class LinkContext implements OperatorContext {
   keyHash = 0
   watermarkMs = Number.NEGATIVE_INFINITY
   readonly #options: ChainOptions
-  readonly #stores = new Map<string, KeyedStore<unknown>>()
+  readonly #stores = new Map<string, HeapKeyedStore<unknown>>()
   readonly #sides = new Map<string, Output<unknown>>()
+  readonly #declared: readonly string[]
   #join: ((tag: string) => Output<unknown>) | undefined
 
-  constructor(operatorId: string, options: ChainOptions) {
-    this.operatorId = operatorId
+  constructor({ id, node }: PhysicalOperator, options: ChainOptions) {
+    this.operatorId = id
+    this.#declared = node.sides
     this.subtask = options.subtask
     this.parallelism = options.vertex.parallelism
     this.#options = options
+  }
+
+  get stores(): Iterable<StateTable> {
+    return this.#stores.values()
   }
 
   connect(join: (tag: string) => Output<unknown>): void {
@@ -389,18 +428,18 @@ class LinkContext implements OperatorContext {
     return this.#options.now()
   }
 
-  keyedStore<V>(name: string): KeyedStore<V> {
-    let store = this.#stores.get(name)
-    if (store === undefined) {
-      store = new HeapKeyedStore<unknown>(this.#options.keyGroups)
-      this.#stores.set(name, store)
-    }
-    return store as KeyedStore<V>
+  keyedStore<V>(name: string, codec?: StateCodec<V> | undefined): KeyedStore<V> {
+    const known = this.#stores.get(name)
+    if (known !== undefined) return known as HeapKeyedStore<unknown> as HeapKeyedStore<V>
+    const store = new HeapKeyedStore<V>(this.#options.keyGroups, { name, codec })
+    this.#stores.set(name, store as HeapKeyedStore<unknown>)
+    return store
   }
 
   side(tag: string): Output<unknown> {
     let side = this.#sides.get(tag)
     if (side === undefined) {
+      if (!this.#declared.includes(tag)) throw undeclared(tag, this.#declared)
       side = this.#join!(tag)
       this.#sides.set(tag, side)
     }
@@ -414,4 +453,13 @@ class LinkContext implements OperatorContext {
   wake(): void {
     this.#options.wake()
   }
+}
+
+function undeclared(tag: string, declared: readonly string[]): EngineError {
+  const known = declared.length === 0 ? "it declares none" : `it declares ${declared.join(", ")}`
+  const near = closest(tag, declared)
+  return new EngineError(
+    "SIDE_OUTPUT_UNKNOWN",
+    `Cannot emit to output "${tag}": ${known}${near === undefined ? "" : `, did you mean "${near}"?`}; name it in process(..., { outputs: [${JSON.stringify(tag)}] })`,
+  )
 }

@@ -1,7 +1,10 @@
 import type { Committable } from "../contracts/index.ts"
 import type { PlainError } from "../errors/index.ts"
 import type { PlanOptions } from "../plan/index.ts"
-import type { SplitAssignment } from "./split-coordinator.ts"
+import type { BarrierMode, ChannelCounts, PartHandle } from "../snapshot/index.ts"
+import type { RestoreTask } from "./restore.ts"
+import type { SplitAssignment, SplitProgress } from "./split-coordinator.ts"
+import type { BarrierMark } from "./subtask-input.ts"
 
 /** What a worker is told. All calls come over one port, in order: an assignment is never overtaken by what follows it. */
 export interface WorkerControl {
@@ -9,18 +12,36 @@ export interface WorkerControl {
   /** All splits of a source have been handed out. */
   releaseWatermark(vertex: number): void
   setRate(operatorId: string, recordsPerSecond: number): void
+  /** A checkpoint begins: sources put its barrier between two records. */
+  trigger(mark: BarrierMark): void
+  /** A checkpoint is durable, and what its sinks prepared is committed. */
+  checkpointCompleted(checkpointId: number): void
+  /** A checkpoint is off. */
+  checkpointAborted(checkpointId: number): void
   /** Drain: sources end, everything else follows. */
   stop(): void
   /** End now, without finishing. */
   cancel(): void
 }
 
-/** How one subtask ended. */
-export interface SubtaskEnd {
+/** One subtask's share of a checkpoint, or what is left of it at its end. Plain data. */
+export interface SubtaskShare {
+  /** The file with its state; undefined when it has none. */
+  readonly part: PartHandle | undefined
+  /** What its sinks prepared and nobody has said is committed. */
+  readonly prepared: PreparedBySink
+  /** Where a source's reader stands in its split. */
+  readonly progress: SplitProgress | undefined
+  readonly watermarkMs: number
+  /** For the audit. */
+  readonly counts: ChannelCounts
+}
+
+/** Whose share it is. */
+export interface SubtaskPlace {
+  /** The vertex's index. */
   readonly vertex: number
   readonly subtask: number
-  /** What its sinks prepared and the job is to commit. */
-  readonly prepared: PreparedBySink
 }
 
 /** What a worker tells the main thread. */
@@ -31,12 +52,26 @@ export interface MainControl {
   requestSplit(vertex: number, subtask: number): void
   /** Values for `print()` or `collect()`; resolves once they have been taken, which is the backpressure. */
   toMain(operatorId: string, values: readonly unknown[]): Promise<void> | void
+  /** A subtask's share of a checkpoint is durable. */
+  acknowledge(checkpointId: number, place: SubtaskPlace, share: SubtaskShare): Promise<void> | void
+  /** A subtask's share of a checkpoint could not be written. */
+  decline(checkpointId: number, place: SubtaskPlace, error: PlainError): Promise<void> | void
   /** A subtask has come to its end. Resolves once the main thread knows: a worker ends after that. */
-  subtaskEnded(end: SubtaskEnd): Promise<void> | void
+  subtaskEnded(place: SubtaskPlace, share: SubtaskShare): Promise<void> | void
 }
 
 /** What sinks prepared, by operator id. */
 export type PreparedBySink = Readonly<Record<string, readonly Committable[]>>
+
+/** What a worker must know to take part in checkpoints. */
+export interface WorkerCheckpoints {
+  /** Of the store: where parts are written. */
+  readonly directory: string
+  readonly attempt: number
+  readonly barrierMode: BarrierMode
+  /** The checkpoint to go on from; undefined at the beginning. */
+  readonly restore: RestoreTask | undefined
+}
 
 /** The shared memory of one job. */
 export interface SharedBuffers {
@@ -59,6 +94,7 @@ export interface HostTask {
   readonly signature: string
   readonly runId: string
   readonly buffers: SharedBuffers
+  readonly checkpoints: WorkerCheckpoints | undefined
 }
 
 /** How a worker's task ended. Errors travel as plain data: a thrown one would lose its code. */

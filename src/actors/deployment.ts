@@ -18,12 +18,14 @@ import {
   workerOf,
 } from "../plan/index.ts"
 import { MsgpackCodec } from "../records/index.ts"
+import { type BarrierMode, createBarrierHandler, type PartWriter } from "../snapshot/index.ts"
 import { Chain } from "./chain.ts"
-import type { SharedBuffers } from "./control.ts"
+import type { SharedBuffers, SubtaskPlace, SubtaskShare } from "./control.ts"
 import { createEdgeWriter, type EdgeWriter } from "./edge-writer.ts"
 import { InputGate } from "./input-gate.ts"
 import { OutChannel } from "./out-channel.ts"
 import { Pressure } from "./pressure.ts"
+import { hadEnded, type RestoreTask, restoreChain } from "./restore.ts"
 import { SourceReader } from "./source-reader.ts"
 import { Subtask } from "./subtask.ts"
 
@@ -39,7 +41,15 @@ export interface DeploymentOptions {
   now(): number
   sleep(ms: number): Promise<void>
   wake(): void
+  readonly barrierMode: BarrierMode
+  /** The checkpoint to go on from. */
+  readonly restore: RestoreTask | undefined
   requestSplit(vertex: number, subtask: number): void
+  /** Makes the file of a subtask's share of a checkpoint. */
+  createPart(checkpointId: number, vertex: Vertex, subtask: number): Promise<PartWriter>
+  acknowledge(checkpointId: number, place: SubtaskPlace, share: SubtaskShare): void
+  decline(checkpointId: number, place: SubtaskPlace, error: unknown): void
+  ended(place: SubtaskPlace, share: SubtaskShare): void
   toMain(operatorId: string, values: readonly unknown[]): Promise<void>
 }
 
@@ -68,7 +78,13 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
       subtasks.push(await buildSubtask(options, vertex, subtask, ends, readers))
     }
   }
-  for (const subtask of subtasks) subtask.open()
+  for (const subtask of subtasks) {
+    subtask.open()
+    const vertex = plan.vertices[subtask.vertex]!
+    if (options.restore === undefined) continue
+    if (hadEnded(options.restore, vertex, subtask.subtask)) subtask.skipToEnd()
+    else await restoreChain(subtask.chain, options.restore, vertex, subtask.subtask)
+  }
   return { subtasks, readers }
 }
 
@@ -136,7 +152,25 @@ async function buildSubtask(
   })
   const head = vertex.operators[0]!
   const startedMs = options.now()
-  const common = { vertex: vertex.index, subtask, chain, outputs, metrics, startedMs, wake: options.wake }
+  const place = { vertex: vertex.index, subtask }
+  const inputs = [...ends.receivers].filter(([spec]) => spec.edge.to === vertex.index && spec.toSubtask === subtask)
+  const common = {
+    ...place,
+    chain,
+    outputs,
+    metrics,
+    startedMs,
+    channels: {
+      sent: writers.flatMap(({ channels }) => channels),
+      received: inputs.map(([spec]) => spec.index),
+    },
+    keyGroups: plan.keyGroups,
+    wake: options.wake,
+    createPart: (checkpointId: number) => options.createPart(checkpointId, vertex, subtask),
+    acknowledge: (checkpointId: number, share: SubtaskShare) => options.acknowledge(checkpointId, place, share),
+    decline: (checkpointId: number, error: unknown) => options.decline(checkpointId, place, error),
+    ended: (share: SubtaskShare) => options.ended(place, share),
+  }
   if (head.node.role.type === "source") {
     const reader = new SourceReader({
       source: head.node.role.source,
@@ -153,8 +187,9 @@ async function buildSubtask(
     readers.set(`${vertex.index}:${subtask}`, reader)
     return new Subtask({ ...common, input: reader })
   }
-  const inputs = [...ends.receivers].filter(([spec]) => spec.edge.to === vertex.index && spec.toSubtask === subtask)
-  return new Subtask({ ...common, input: new InputGate(inputs.map(([, receiver]) => receiver)) })
+  const barriers = createBarrierHandler(options.barrierMode, inputs.length)
+  const gate = new InputGate({ channels: inputs.map(([, receiver]) => receiver), barriers, now: options.now })
+  return new Subtask({ ...common, input: gate })
 }
 
 function buildWriters(
@@ -163,16 +198,15 @@ function buildWriters(
   subtask: number,
   ends: ChannelEnds,
   pressure: Pressure,
-): { operator: number; side: string | undefined; writer: EdgeWriter }[] {
+): { operator: number; side: string | undefined; writer: EdgeWriter; channels: readonly number[] }[] {
   return plan.edges
     .filter((edge) => edge.from === vertex.index)
     .map((edge) => {
-      const channels = [...ends.senders]
-        .filter(([spec]) => spec.edge === edge && spec.fromSubtask === subtask)
-        .map(([, { sender, local }]) => {
-          const producer = { operatorId: vertex.operators[edge.fromOperator]!.id, subtask }
-          return new OutChannel(sender, pressure, { checksRecords: local, producer })
-        })
+      const mine = [...ends.senders].filter(([spec]) => spec.edge === edge && spec.fromSubtask === subtask)
+      const channels = mine.map(([, { sender, local }]) => {
+        const producer = { operatorId: vertex.operators[edge.fromOperator]!.id, subtask }
+        return new OutChannel(sender, pressure, { checksRecords: local, producer })
+      })
       const writer = createEdgeWriter({
         exchange: edge.exchange,
         channels,
@@ -182,7 +216,7 @@ function buildWriters(
         keyOf: edge.keyOf,
         consumerId: plan.vertices[edge.to]!.id,
       })
-      return { operator: edge.fromOperator, side: edge.side, writer }
+      return { operator: edge.fromOperator, side: edge.side, writer, channels: mine.map(([spec]) => spec.index) }
     })
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { type ChannelSender, createLocalChannel } from "../mailbox/index.ts"
 import { ElementKind, END, IDLE, RecordBatch } from "../records/index.ts"
+import { createBarrierHandler } from "../snapshot/index.ts"
 import type { Chain } from "./chain.ts"
 import { InputGate } from "./input-gate.ts"
 
@@ -25,7 +26,12 @@ function setUp(channels: number): { gate: InputGate; senders: ChannelSender[] } 
   const made = Array.from({ length: channels }, () =>
     createLocalChannel({ capacityRecords: 8, wakeReceiver: nothing, wakeSender: nothing }),
   )
-  return { gate: new InputGate(made.map(({ receiver }) => receiver)), senders: made.map(({ sender }) => sender) }
+  const gate = new InputGate({
+    channels: made.map(({ receiver }) => receiver),
+    barriers: createBarrierHandler({ kind: "aligned" }, channels),
+    now: () => 0,
+  })
+  return { gate, senders: made.map(({ sender }) => sender) }
 }
 
 function batchOf(...values: unknown[]): RecordBatch {

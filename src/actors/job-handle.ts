@@ -1,7 +1,18 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { JobMetrics } from "../observe/index.ts"
+import type { RestartPolicySpec } from "../snapshot/index.ts"
+import type { Duration } from "../time/index.ts"
 
-/** `deploying` until every subtask is up; then `running`; `stopping` while it drains; the rest are ends. */
-export type JobStatus = "deploying" | "running" | "stopping" | "finished" | "stopped" | "cancelled" | "failed"
+/** `deploying` until every subtask is up; then `running`; `stopping` while it drains; `restarting` after a failure; the rest are ends. */
+export type JobStatus =
+  | "deploying"
+  | "running"
+  | "stopping"
+  | "restarting"
+  | "finished"
+  | "stopped"
+  | "cancelled"
+  | "failed"
 
 export interface RunOptions {
   /** Worker threads. Default: one per core. 0 runs the whole graph on the calling thread, for debugging and tests. */
@@ -18,9 +29,48 @@ export interface RunOptions {
   readonly maxHeapMb?: number
   /** A worker that makes no step for this long fails the job (WORKER_HUNG). Default 60,000 ms. */
   readonly heartbeatTimeoutMs?: number
+  /** Saves the job's progress, so that it survives failures and goes on when it is started again. Without it there are no checkpoints. */
+  readonly checkpoint?: CheckpointOptions
+  /** What follows a failure. Default: with checkpoints, restarts with growing pauses from 100 ms to 1 minute; without, none. */
+  readonly restart?: RestartPolicySpec
+  /** Is told of checkpoints, restarts and warnings. */
+  readonly onEvent?: (event: JobEvent) => void
   /** Receives lines that the pipeline prints. Default: standard output. */
   readonly print?: (line: string) => void
 }
+
+export interface CheckpointOptions {
+  /** Where checkpoints are kept: each job has a folder of its own in it. One process at a time. */
+  readonly directory: string
+  /** Time from the start of one checkpoint to that of the next. Default "10s". */
+  readonly every?: Duration
+  /** A checkpoint that takes longer is given up. Default "10m". */
+  readonly timeout?: Duration
+  /** At least so long between two checkpoints. Default 0. */
+  readonly minPause?: Duration
+  /** How many are kept. Default 3. */
+  readonly retain?: number
+  /**
+   * `exactly-once`: the effect of each record is once in the state, and once in what sinks commit. `at-least-once`: inputs
+   * are never held back for a checkpoint; after a failure some records count twice. Default `exactly-once`.
+   */
+  readonly delivery?: "exactly-once" | "at-least-once"
+}
+
+/** Something that happened to a running job. */
+export type JobEvent =
+  /** A checkpoint is complete, and what sinks prepared for it is committed. */
+  | { readonly type: "checkpoint"; readonly checkpointId: number }
+  /** An attempt failed; another begins after the pause, from this checkpoint or, when undefined, from the beginning. */
+  | {
+      readonly type: "restart"
+      readonly error: unknown
+      readonly attempt: number
+      readonly delayMs: number
+      readonly checkpointId: number | undefined
+    }
+  /** Something went wrong that the job goes on in spite of, such as a checkpoint that failed. */
+  | { readonly type: "warning"; readonly error: Error }
 
 export interface JobResult {
   readonly jobName: string
@@ -28,6 +78,8 @@ export interface JobResult {
   /** `finished`: the input ended. `stopped`: drained after `stop()`. */
   readonly status: "finished" | "stopped"
   readonly durationMs: number
+  /** How often the job went on from a checkpoint after a failure, in this process. */
+  readonly restarts: number
   readonly metrics: JobMetrics
   /** What `collect()` sinks gathered, by operator id, in order of arrival. */
   readonly collected: Readonly<Record<string, readonly unknown[]>>

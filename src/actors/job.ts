@@ -1,67 +1,89 @@
 import { randomUUID } from "node:crypto"
-import type { Committable, Sink, SinkJobContext } from "../contracts/index.ts"
+import type { Committable, Sink } from "../contracts/index.ts"
 import { EngineError } from "../errors/index.ts"
 import type { JobMetrics } from "../observe/index.ts"
 import type { PhysicalOperator, PhysicalPlan } from "../plan/index.ts"
+import {
+  CheckpointStore,
+  createRestartPolicy,
+  type Manifest,
+  type RestartPolicy,
+  type RestartPolicySpec,
+} from "../snapshot/index.ts"
+import { processOwner, realDisk } from "../snapshot/store/real-disk.ts"
 import { Attempt, type Workforce } from "./attempt.ts"
-import type { SubtaskEnd } from "./control.ts"
-import type { JobHandle, JobResult, JobStatus } from "./job-handle.ts"
+import { Checkpointing, type CheckpointSettings, commitOf, type PlannedSink, progressOf } from "./checkpointing.ts"
+import type { SubtaskShare } from "./control.ts"
+import type { JobEvent, JobHandle, JobResult, JobStatus } from "./job-handle.ts"
+import type { RestoreTask } from "./restore.ts"
 import { SplitCoordinator, unread } from "./split-coordinator.ts"
 
 export interface JobOptions {
   readonly plan: PhysicalPlan
   readonly heartbeatTimeoutMs: number
   readonly print: (line: string) => void
+  readonly onEvent: (event: JobEvent) => void
   readonly signal: AbortSignal | undefined
-  /** The threads of one attempt. */
-  workforce(runId: string): Workforce
+  /** Undefined: no checkpoints; a failure ends the job. */
+  readonly checkpoints: CheckpointSettings | undefined
+  readonly restart: RestartPolicySpec
+  /** Threads for one attempt. */
+  workforce(): Promise<Workforce>
+  /** Ends threads that no attempt has used. */
+  release(): Promise<void>
+}
+
+/** Where an attempt begins. */
+interface Start {
+  readonly manifest: Manifest | undefined
+  readonly directory: string
 }
 
 /**
- * One run of a job, as its user holds it: prepares sinks, lists splits, runs the attempt, commits, reports.
+ * One run of a job, as its user holds it: prepares sinks, runs attempts until one comes to its end, commits, reports.
  *
- * A job that fails or is cancelled removes what it had not committed, and `done` rejects with the first failure.
+ * - Without checkpoints there is one attempt: a job that fails or is cancelled removes what it had not committed.
+ * - With checkpoints, an attempt that fails is followed by another from the last checkpoint, as the restart policy says.
+ *   The same run goes on when the process is started again.
  */
 export class Job implements JobHandle {
-  readonly runId: string = randomUUID().slice(0, 8)
   readonly done: Promise<JobResult>
   readonly #options: JobOptions
   readonly #plan: PhysicalPlan
   readonly #startedMs = performance.now()
   readonly #collected: Record<string, unknown[]> = {}
-  readonly #splits = new Map<number, SplitCoordinator>()
-  /** By sink operator. */
-  readonly #prepared: Record<string, Committable[]> = {}
-  readonly #attempt: Attempt
+  readonly #policy: RestartPolicy
+  #runId: string = randomUUID().slice(0, 8)
+  #store: CheckpointStore | undefined
+  #attempt: Attempt | undefined
+  #restarts = 0
   #status: JobStatus = "deploying"
   #stopRequested = false
+  /** Ends the job whatever the policy says: cancelled. */
+  #cancelled: EngineError | undefined
+  #interruptPause: () => void = () => undefined
+  #lastMetrics: JobMetrics | undefined
   #resolve!: (result: JobResult) => void
   #reject!: (error: unknown) => void
 
   constructor(options: JobOptions) {
     this.#options = options
     this.#plan = options.plan
+    this.#policy = createRestartPolicy(options.restart, Math.random)
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
     // Whoever cares awaits `done`; the failure must not end the process through a promise nobody has looked at yet.
     this.done.catch(() => undefined)
-    this.#attempt = new Attempt({
-      plan: options.plan,
-      workforce: options.workforce(this.runId),
-      heartbeatTimeoutMs: options.heartbeatTimeoutMs,
-      splits: this.#splits,
-      onRunning: () => {
-        if (this.#status === "deploying") this.#status = this.#stopRequested ? "stopping" : "running"
-      },
-      onValues: (operatorId, values) => this.#onValues(operatorId, values),
-      onSubtaskEnd: (end) => this.#onSubtaskEnd(end),
-    })
   }
 
   get jobName(): string {
     return this.#plan.jobName
+  }
+
+  get runId(): string {
+    return this.#runId
   }
 
   get status(): JobStatus {
@@ -78,7 +100,8 @@ export class Job implements JobHandle {
   }
 
   readMetrics(): JobMetrics {
-    return this.#attempt.readMetrics(performance.now())
+    this.#lastMetrics = this.#attempt?.readMetrics(performance.now()) ?? this.#lastMetrics ?? NOTHING_YET
+    return this.#lastMetrics
   }
 
   async *metrics(options: { readonly everyMs?: number } = {}): AsyncIterableIterator<JobMetrics> {
@@ -103,19 +126,20 @@ export class Job implements JobHandle {
     if (!this.#stopRequested && !this.#hasEnded) {
       this.#stopRequested = true
       if (this.#status === "running") this.#status = "stopping"
-      this.#attempt.stop()
+      this.#attempt?.stop()
+      this.#interruptPause()
     }
     return this.done
   }
 
   async cancel(): Promise<void> {
     if (this.#hasEnded) return
-    this.#attempt.fail(
-      new EngineError(
-        "JOB_CANCELLED",
-        `Job "${this.jobName}" was cancelled; nothing that it had not committed is kept`,
-      ),
+    this.#cancelled = new EngineError(
+      "JOB_CANCELLED",
+      `Job "${this.jobName}" was cancelled; nothing that it had not committed is kept`,
     )
+    this.#attempt?.fail(this.#cancelled)
+    this.#interruptPause()
     await this.done.catch(() => undefined)
   }
 
@@ -135,7 +159,7 @@ export class Job implements JobHandle {
         `Cannot set the rate of "${operatorId}" to ${recordsPerSecond}: give a number of records per second above 0`,
       )
     }
-    await this.#attempt.setRate(operatorId, recordsPerSecond)
+    await this.#attempt?.setRate(operatorId, recordsPerSecond)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -153,21 +177,136 @@ export class Job implements JobHandle {
 
   async #run(): Promise<void> {
     try {
+      const start = await this.#open()
       for (const { sink, context } of this.#sinks()) await sink.prepare?.(context)
-      await this.#listSplits()
-    } catch (error) {
-      this.#attempt.fail(error)
-    }
-    try {
-      await this.#attempt.run()
-      for (const { id, sink, context } of this.#sinks()) {
-        await sink.commit?.(this.#prepared[id] ?? [], { ...context, final: true })
-      }
+      await this.#attempts(start)
+      await this.#store?.markFinished()
+      await this.#store?.close()
       this.#succeed()
     } catch (error) {
-      await this.#abortSinks()
-      this.#status = error instanceof EngineError && error.code === "JOB_CANCELLED" ? "cancelled" : "failed"
-      this.#reject(error)
+      await this.#options.release()
+      await this.#fail(error)
+    }
+  }
+
+  /** Opens the checkpoint directory, if there is one, and finds where to begin. */
+  async #open(): Promise<Start> {
+    const { checkpoints, onEvent } = this.#options
+    if (checkpoints === undefined) return { manifest: undefined, directory: "" }
+    this.#store = await CheckpointStore.open({
+      disk: realDisk(),
+      directory: checkpoints.directory,
+      jobName: this.jobName,
+      retain: checkpoints.retain,
+      owner: processOwner(randomUUID()),
+      onWarning: (warning) => onEvent({ type: "warning", error: warning }),
+    })
+    const start = await this.#newest(this.#store)
+    if (start.manifest !== undefined) this.#runId = start.manifest.runId
+    return start
+  }
+
+  async #newest(store: CheckpointStore): Promise<Start> {
+    const { point } = await store.newestSound()
+    return { manifest: point?.manifest, directory: point?.directory ?? store.folder }
+  }
+
+  /** Attempts until one comes to its end, or the policy has had enough. */
+  async #attempts(first: Start): Promise<void> {
+    const store = this.#store
+    for (let start = first; ; ) {
+      try {
+        await this.#attemptFrom(start)
+        return
+      } catch (error) {
+        if (this.#cancelled !== undefined) throw this.#cancelled
+        if (store === undefined) throw error
+        const decision = this.#policy.onFailure(performance.now())
+        if (!decision.restart) throw error
+        this.#restarts += 1
+        this.#status = "restarting"
+        start = await this.#newest(store)
+        this.#options.onEvent({
+          type: "restart",
+          error,
+          attempt: this.#restarts,
+          delayMs: decision.delayMs,
+          checkpointId: start.manifest?.checkpointId,
+        })
+        await this.#pause(decision.delayMs)
+        if (this.#cancelled !== undefined) throw this.#cancelled
+      }
+    }
+  }
+
+  async #attemptFrom({ manifest, directory }: Start): Promise<void> {
+    const { plan, workforce, heartbeatTimeoutMs, checkpoints: settings } = this.#options
+    const store = this.#store
+    const sinks = this.#sinks()
+    if (manifest !== undefined) await commitOf(manifest, sinks, false)
+    // What was prepared for checkpoints that never completed is not committed any more.
+    if (store !== undefined) await this.#abortSinks()
+    const splits = await this.#listSplits(manifest)
+    const number = store?.beginAttempt() ?? 1
+    const prepared: Record<string, Committable[]> = {}
+    let checkpointing: Checkpointing | undefined
+    const attempt = new Attempt({
+      plan,
+      workforce: await workforce(),
+      runId: this.#runId,
+      heartbeatTimeoutMs,
+      splits,
+      checkpoints:
+        store === undefined
+          ? undefined
+          : {
+              directory: store.folder,
+              attempt: number,
+              barrierMode: settings!.barrierMode,
+              restore: restoreTask(manifest, directory, this.#plan),
+            },
+      onRunning: () => {
+        if (!this.#hasEnded) this.#status = this.#stopRequested ? "stopping" : "running"
+        checkpointing?.start()
+      },
+      onValues: (operatorId, values) => this.#onValues(operatorId, values),
+      onAcknowledge: (checkpointId, place, share) => checkpointing?.acknowledge(checkpointId, place, share),
+      onDecline: (checkpointId, place, error) => checkpointing?.decline(checkpointId, place, error),
+      onSubtaskEnd: (place, share) => {
+        if (checkpointing === undefined) gather(prepared, share)
+        else checkpointing.subtaskEnded(place, share)
+      },
+    })
+    this.#attempt = attempt
+    if (this.#cancelled !== undefined) attempt.fail(this.#cancelled)
+    if (this.#stopRequested) attempt.stop()
+    if (store !== undefined) {
+      checkpointing = new Checkpointing({
+        plan,
+        store,
+        attempt: number,
+        settings: settings!,
+        runId: this.#runId,
+        splits,
+        sinks,
+        now: () => performance.now(),
+        tellAll: (method, ...args) => attempt.tellAll(method, ...args),
+        fail: (error) => attempt.fail(error),
+        onCompleted: (checkpointId) => {
+          this.#policy.onStable(performance.now())
+          this.#options.onEvent({ type: "checkpoint", checkpointId })
+        },
+        onFailed: (error) => this.#options.onEvent({ type: "warning", error }),
+      })
+    }
+    try {
+      await attempt.run()
+      if (checkpointing !== undefined) await checkpointing.finish()
+      else
+        for (const { id, sink, context } of sinks) await sink.commit?.(prepared[id] ?? [], { ...context, final: true })
+    } finally {
+      this.readMetrics()
+      await checkpointing?.stop()
     }
   }
 
@@ -179,16 +318,28 @@ export class Job implements JobHandle {
       runId: this.runId,
       status,
       durationMs: performance.now() - this.#startedMs,
+      restarts: this.#restarts,
       metrics: this.readMetrics(),
       collected: this.#collected,
     })
   }
 
-  #onSubtaskEnd({ prepared }: SubtaskEnd): void {
-    for (const [operatorId, committables] of Object.entries(prepared)) {
-      this.#prepared[operatorId] ??= []
-      this.#prepared[operatorId].push(...committables)
-    }
+  async #fail(error: unknown): Promise<void> {
+    // With checkpoints the run can go on from the last one: what it prepared since is removed then.
+    if (this.#store === undefined) await this.#abortSinks()
+    await this.#store?.close()
+    this.#status = this.#cancelled === undefined ? "failed" : "cancelled"
+    this.#reject(error)
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.#interruptPause = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
   }
 
   #onValues(operatorId: string, values: readonly unknown[]): void {
@@ -203,22 +354,24 @@ export class Job implements JobHandle {
     for (const value of values) this.#collected[operatorId].push(value)
   }
 
-  async #listSplits(): Promise<void> {
+  /** By source vertex: as the checkpoint has them, or from the beginning. */
+  async #listSplits(manifest: Manifest | undefined): Promise<ReadonlyMap<number, SplitCoordinator>> {
+    const splits = new Map<number, SplitCoordinator>()
     for (const vertex of this.#plan.vertices) {
       const { role } = vertex.operators[0]!.node
       if (role.type !== "source") continue
-      const splits = await role.source.splits({ parallelism: vertex.parallelism })
-      const coordinator = new SplitCoordinator(splits.map(unread), role.source.splitsInOrder)
-      if (this.#stopRequested) coordinator.close()
-      this.#splits.set(vertex.index, coordinator)
+      const known = manifest === undefined ? undefined : progressOf(manifest, vertex.id)
+      const progress = known ?? (await role.source.splits({ parallelism: vertex.parallelism })).map(unread)
+      splits.set(vertex.index, new SplitCoordinator(progress, role.source.splitsInOrder))
     }
+    return splits
   }
 
   #operators(): PhysicalOperator[] {
     return this.#plan.vertices.flatMap((vertex) => vertex.operators)
   }
 
-  #sinks(): { readonly id: string; readonly sink: Sink<unknown>; readonly context: SinkJobContext }[] {
+  #sinks(): PlannedSink[] {
     return this.#plan.vertices.flatMap(({ operators, parallelism }) =>
       operators.flatMap(({ id, node }) =>
         node.role.type === "sink"
@@ -247,4 +400,37 @@ export class Job implements JobHandle {
       }
     }
   }
+}
+
+const NOTHING_YET: JobMetrics = {
+  elapsedMs: 0,
+  recordsIn: 0,
+  recordsOut: 0,
+  recordsPerSecond: 0,
+  inFlight: 0,
+  credits: 0,
+  watermarkLagMs: undefined,
+  late: 0,
+  skipped: 0,
+  vertices: [],
+}
+
+function gather(prepared: Record<string, Committable[]>, share: SubtaskShare): void {
+  for (const [operatorId, committables] of Object.entries(share.prepared)) {
+    prepared[operatorId] ??= []
+    prepared[operatorId].push(...committables)
+  }
+}
+
+function restoreTask(manifest: Manifest | undefined, directory: string, plan: PhysicalPlan): RestoreTask | undefined {
+  if (manifest === undefined) return undefined
+  const { jobName, checkpointId, subtasks, watermarks } = manifest
+  if (manifest.plan.keyGroups !== plan.keyGroups) {
+    throw new EngineError(
+      "CHECKPOINT_KEY_GROUPS",
+      `Cannot go on from checkpoint ${checkpointId}: it has ${manifest.plan.keyGroups} key groups, the pipeline has ${plan.keyGroups}; set the pipeline's keyGroups option back, they are fixed for the life of a job`,
+      { details: { checkpointId } },
+    )
+  }
+  return { directory, jobName, checkpointId, keyGroups: plan.keyGroups, subtasks, watermarks }
 }

@@ -1,13 +1,10 @@
 import { EngineError } from "../errors/index.ts"
 import type { ChannelSender } from "../mailbox/index.ts"
-import { type ControlElement, ElementKind, findUnserializable, RecordBatch } from "../records/index.ts"
+import { type ControlElement, ElementKind, findUnserializable, mayTravel, RecordBatch } from "../records/index.ts"
 import { operatorFailure } from "./operator-failure.ts"
 import type { Pressure } from "./pressure.ts"
 
 const NO_WATERMARK = Number.NEGATIVE_INFINITY
-/** Same-thread edges check these first records of a channel, then one in CHECK_EVERY: as the codec does for other threads. */
-const CHECK_FIRST = 64
-const CHECK_EVERY = 256
 
 export interface OutChannelOptions {
   /** Whether to look for values that could not go to another thread: on same-thread edges, where no codec does. */
@@ -39,7 +36,6 @@ export class OutChannel {
   /** Refused so far, in order. */
   readonly #backlog: (RecordBatch | ControlElement)[] = []
   #blocked = false
-  #checked = 0
   /** Records taken since the start. */
   recordsTaken = 0
 
@@ -178,14 +174,9 @@ export class OutChannel {
 
   #check(batch: RecordBatch): void {
     for (const value of batch.values) {
-      this.#checked += 1
-      if (this.#checked > CHECK_FIRST && this.#checked % CHECK_EVERY !== 0) continue
-      if (typeof value !== "object" || value === null) {
-        if (typeof value !== "function" && typeof value !== "symbol") continue
-      }
-      const found = findUnserializable(value)
-      if (found !== undefined)
-        throw operatorFailure(notSerializable(found), this.#producer.operatorId, this.#producer.subtask)
+      if (mayTravel(value)) continue
+      const { operatorId, subtask } = this.#producer
+      throw operatorFailure(notSerializable(findUnserializable(value)!), operatorId, subtask)
     }
   }
 }
@@ -194,7 +185,7 @@ export class OutChannel {
 function notSerializable(found: { readonly path: string; readonly reason: string }): EngineError {
   return new EngineError(
     "RECORD_NOT_SERIALIZABLE",
-    `Cannot hand a record to another operator: ${found.path === "" ? "the record" : `field "${found.path}"`} is ${found.reason}; send plain data (numbers, strings, dates, maps, arrays, plain objects), or keep the value inside one operator`,
+    `Cannot serialize a record for another thread: ${found.path === "" ? "the record" : `field "${found.path}"`} is ${found.reason}; send plain data (numbers, strings, dates, maps, arrays, plain objects), or keep the value inside one operator`,
     { details: { path: found.path } },
   )
 }

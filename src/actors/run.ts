@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os"
 import { EngineError } from "../errors/index.ts"
 import type { LogicalGraph, PhysicalPlan } from "../plan/index.ts"
 import type { JobHandle, RunOptions } from "./job-handle.ts"
+import { startPool } from "./start-pool.ts"
 
 // Everything else is imported when it is needed: threads come up while the rest is being loaded, and a worker, whose
 // pipeline imports the whole public face, loads no pool and no supervisor. Start-up is a promise of ours (bench/startup).
@@ -38,11 +39,6 @@ export async function runGraph(
 ): Promise<JobHandle> {
   const { startGraph } = await import("./start-job.ts")
   return startGraph(graph, options)
-}
-
-async function startPool(workers: number, options: RunOptions): Promise<import("./worker-pool.ts").WorkerPool> {
-  const { WorkerPool } = await import("./worker-pool.ts")
-  return new WorkerPool({ workers, maxHeapMb: options.maxHeapMb })
 }
 
 function workersOf(options: RunOptions): number {

@@ -10,7 +10,7 @@ import type { Chain } from "./chain.ts"
 import { operatorFailure } from "./operator-failure.ts"
 import type { SplitAssignment, SplitProgress } from "./split-coordinator.ts"
 import { SplitReader } from "./split-reader.ts"
-import type { SubtaskInput } from "./subtask-input.ts"
+import type { BarrierMark, InputSnapshot, SubtaskInput } from "./subtask-input.ts"
 
 export interface SourceReaderOptions {
   readonly source: Source<unknown>
@@ -46,7 +46,6 @@ export class SourceReader implements SubtaskInput {
   #current: SplitProgress | undefined
   #from: Position | undefined
   #skip = 0
-  #barrierDue = false
   #keptBack: SplitAssignment | undefined
   #requested = false
   #exhausted = false
@@ -56,6 +55,8 @@ export class SourceReader implements SubtaskInput {
   #deadLetters: DeadLetterFile | undefined
   watermarkMs = Number.NEGATIVE_INFINITY
   idle = false
+  readonly received: readonly number[] = []
+  barrierDue: BarrierMark | undefined
 
   constructor(options: SourceReaderOptions) {
     this.#options = options
@@ -76,26 +77,24 @@ export class SourceReader implements SubtaskInput {
 
   /** The coordinator's answer to `requestSplit`. Kept back while a barrier is due: the checkpoint counts it as not handed out. */
   assign(assignment: SplitAssignment): void {
-    if (this.#barrierDue) this.#keptBack = assignment
+    if (this.barrierDue !== undefined) this.#keptBack = assignment
     else this.#take(assignment)
   }
 
-  /**
-   * A checkpoint was triggered: what is assigned from now on is not part of it.
-   * Ends with `captureProgress`, when the barrier leaves.
-   */
-  awaitBarrier(): void {
-    this.#barrierDue = true
+  /** A checkpoint was triggered: what is assigned from now on is not part of it. */
+  trigger(mark: BarrierMark): void {
+    this.barrierDue = mark
+    this.#options.wake()
   }
 
-  /** The barrier leaves now, or never (the checkpoint was aborted). @returns where reading of the current split stands */
-  captureProgress(): SplitProgress | undefined {
+  passBarrier(): InputSnapshot {
     const progress = this.#progress()
-    this.#barrierDue = false
-    const keptBack = this.#keptBack
-    this.#keptBack = undefined
-    if (keptBack !== undefined) this.#take(keptBack)
-    return progress
+    this.#endBarrier()
+    return { progress, received: [] }
+  }
+
+  abortCheckpoint(checkpointId: number): void {
+    if (this.barrierDue?.checkpointId === checkpointId) this.#endBarrier()
   }
 
   /** Every split of the source has been handed out. */
@@ -165,6 +164,13 @@ export class SourceReader implements SubtaskInput {
       this.#reader = new SplitReader(source.read(progress.split, progress.from, this.#context), this.#options.wake)
     }
     this.#options.wake()
+  }
+
+  #endBarrier(): void {
+    this.barrierDue = undefined
+    const keptBack = this.#keptBack
+    this.#keptBack = undefined
+    if (keptBack !== undefined) this.#take(keptBack)
   }
 
   #progress(): SplitProgress | undefined {
@@ -271,17 +277,22 @@ export class SourceReader implements SubtaskInput {
   }
 
   #onMalformed(bad: MalformedRecord): void {
-    const policy = this.#options.source.badRecords ?? "fail"
+    const { source } = this.#options
+    const policy = source.badRecords ?? "fail"
     if (policy === "fail") {
+      const remedy =
+        source.badRecords === undefined
+          ? "mend it, or leave it out"
+          : 'mend it, or set badRecords to "skip" or { deadLetter: "bad.ndjson" }'
       throw new EngineError(
         "RECORD_MALFORMED",
-        `Cannot read a record of ${this.#options.source.label} at ${bad.position}: ${bad.reason}; the input is ${describe(bad.raw)}; mend it, or set badRecords to "skip" or { deadLetter: "bad.ndjson" }`,
+        `Cannot read a record of ${source.label} at ${bad.position}: ${bad.reason}; the input is ${describe(bad.raw)}; ${remedy}`,
         { details: { position: bad.position, reason: bad.reason } },
       )
     }
     this.#options.metrics.add("skipped", 1)
     if (policy === "skip") return
-    this.#deadLetters!.append({ ...bad, source: this.#options.operatorId })
+    this.#deadLetters!.append({ ...bad, source: this.#options.source.label })
   }
 }
 

@@ -1,12 +1,25 @@
+import { EngineError } from "../errors/index.ts"
 import { type LogicalGraph, type PhysicalPlan, type PlanOptions, planJob } from "../plan/index.ts"
-import type { JobWorker } from "./attempt.ts"
-import type { MainControl, SharedBuffers } from "./control.ts"
+import type { RestartPolicySpec } from "../snapshot/index.ts"
+import { durationMs } from "../time/index.ts"
+import type { JobWorker, WorkerContext, Workforce } from "./attempt.ts"
+import type { CheckpointSettings } from "./checkpointing.ts"
+import type { HostTask, WorkerControl } from "./control.ts"
 import { Job, type JobOptions } from "./job.ts"
-import type { JobHandle, RunOptions } from "./job-handle.ts"
+import type { CheckpointOptions, JobHandle, RunOptions } from "./job-handle.ts"
 import { loadPipeline, prepareModule } from "./load-pipeline.ts"
+import { startPool } from "./start-pool.ts"
 import type { WorkerPool } from "./worker-pool.ts"
 import { WorkerRuntime } from "./worker-runtime.ts"
 
+const DEFAULT_RESTART: RestartPolicySpec = {
+  kind: "exponential",
+  initialMs: 100,
+  maxMs: 60_000,
+  factor: 2,
+  jitter: 0.1,
+  maxRestarts: 20,
+}
 const HEARTBEAT_TIMEOUT_MS = 60_000
 
 /** Loads and plans a module, and starts its job on the threads of `pool`, or on the calling one when there is none. */
@@ -17,37 +30,46 @@ export async function startJob(
   pool: WorkerPool | undefined,
 ): Promise<JobHandle> {
   const { plan, moduleUrl } = await planModule(target, options, workers)
+  // The first attempt uses the threads that came up while the module was loaded; later ones get fresh threads.
+  let ready = pool
   const job = new Job({
     ...jobOptions(plan, options),
-    workforce: (runId) => ({
-      start(worker, { buffers, main }): JobWorker {
-        if (pool === undefined) return localWorker(plan, { runId, buffers, main })
-        const running = pool.start(
-          {
-            worker,
-            pipelineUrl: String(target),
-            moduleUrl,
-            params: options.params ?? {},
-            planOptions: planOptionsOf(options, workers),
-            signature: plan.signature,
-            runId,
-            buffers,
-          },
-          main,
-        )
-        return {
-          tell: async (method, ...args) => {
-            await running.control.call(method, ...(args as never))
-          },
-          ended: running.ended,
-          close: () => running.close(),
-        }
-      },
-      terminate: async () => pool?.destroy(),
-    }),
+    workforce: async () => {
+      if (workers === 0) return localWorkforce(plan)
+      const threads = ready ?? (await startPool(workers, options))
+      ready = undefined
+      return threadWorkforce(threads, (worker, { runId, buffers, checkpoints }) => ({
+        worker,
+        pipelineUrl: String(target),
+        moduleUrl,
+        params: options.params ?? {},
+        planOptions: planOptionsOf(options, workers),
+        signature: plan.signature,
+        runId,
+        buffers,
+        checkpoints,
+      }))
+    },
+    release: async () => ready?.destroy(),
   })
   job.start()
   return job
+}
+
+function threadWorkforce(pool: WorkerPool, taskOf: (worker: number, context: WorkerContext) => HostTask): Workforce {
+  return {
+    start(worker, context) {
+      const running = pool.start(taskOf(worker, context), context.main)
+      return {
+        tell: async (method, ...args) => {
+          await running.control.call(method, ...(args as never))
+        },
+        ended: running.ended,
+        close: () => running.close(),
+      }
+    },
+    terminate: () => pool.destroy(),
+  }
 }
 
 /** Loads a module and plans its pipeline. */
@@ -69,34 +91,44 @@ export async function startGraph(
   const plan = planJob(graph, planOptionsOf(options, 0))
   const job = new Job({
     ...jobOptions(plan, options),
-    workforce: (runId) => ({
-      start: (_worker, { buffers, main }) => localWorker(plan, { runId, buffers, main }),
-      terminate: async () => undefined,
-    }),
+    workforce: async () => localWorkforce(plan),
+    release: async () => undefined,
   })
   job.start()
   return job
 }
 
 /** The calling thread as the job's one worker: the same code without threads, ports and rings. */
-function localWorker(
-  plan: PhysicalPlan,
-  { runId, buffers, main }: { runId: string; buffers: SharedBuffers; main: MainControl },
-): JobWorker {
+function localWorkforce(plan: PhysicalPlan): Workforce {
+  return {
+    start: (_worker, context) => localWorker(plan, context),
+    terminate: async () => undefined,
+  }
+}
+
+function localWorker(plan: PhysicalPlan, { runId, buffers, main, checkpoints }: WorkerContext): JobWorker {
   let fail: (error: unknown) => void = () => undefined
   const failed = new Promise<never>((_, reject) => {
     fail = reject
   })
+  const later = (call: () => void): void => void setImmediate(call)
   const runtime = new WorkerRuntime({
     plan,
     worker: 0,
     runId,
     buffers,
+    checkpoints,
     failed: fail,
     main: {
       ...main,
-      // In a later turn, as between threads: the answer to a request never arrives within it.
-      requestSplit: (vertex, subtask) => setImmediate(() => main.requestSplit(vertex, subtask)),
+      // In a later turn, as between threads: the answer to a call never arrives within it.
+      requestSplit: (vertex, subtask) => later(() => main.requestSplit(vertex, subtask)),
+      acknowledge: (checkpointId, place, share) => later(() => main.acknowledge(checkpointId, place, share)),
+      decline: (checkpointId, place, error) => later(() => main.decline(checkpointId, place, error)),
+      subtaskEnded: (place, share) =>
+        new Promise((resolve) => {
+          later(() => resolve(main.subtaskEnded(place, share)))
+        }),
       ready: (worker) => queueMicrotask(() => main.ready(worker)),
     },
   })
@@ -105,22 +137,41 @@ function localWorker(
   })
   return {
     async tell(method, ...args) {
-      ;(runtime[method] as (...values: unknown[]) => void)(...args)
+      ;(runtime as WorkerControl as unknown as Record<string, (...values: unknown[]) => void>)[method]!(...args)
     },
     ended: Promise.race([failed, started.then(() => runtime.run())]),
     close: () => undefined,
   }
 }
 
-function jobOptions(
-  plan: PhysicalPlan,
-  options: RunOptions,
-): Pick<JobOptions, "plan" | "heartbeatTimeoutMs" | "print" | "signal"> {
+function jobOptions(plan: PhysicalPlan, options: RunOptions): Omit<JobOptions, "workforce" | "release"> {
+  const checkpoints = options.checkpoint === undefined ? undefined : settingsOf(options.checkpoint)
   return {
     plan,
     heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? HEARTBEAT_TIMEOUT_MS,
     print: options.print ?? ((line) => void process.stdout.write(`${line}\n`)),
+    onEvent: options.onEvent ?? (() => undefined),
     signal: options.signal,
+    checkpoints,
+    restart: options.restart ?? (checkpoints === undefined ? { kind: "none" } : DEFAULT_RESTART),
+  }
+}
+
+function settingsOf(options: CheckpointOptions): CheckpointSettings {
+  const everyMs = durationMs(options.every ?? "10s", "checkpoint.every")
+  if (everyMs === 0) {
+    throw new EngineError(
+      "OPTION_INVALID",
+      'Cannot take checkpoints without a pause: set checkpoint.every to a time above 0, such as "10s"',
+    )
+  }
+  return {
+    directory: options.directory,
+    everyMs,
+    timeoutMs: durationMs(options.timeout ?? "10m", "checkpoint.timeout"),
+    minPauseMs: durationMs(options.minPause ?? 0, "checkpoint.minPause"),
+    retain: options.retain ?? 3,
+    barrierMode: { kind: options.delivery === "at-least-once" ? "at-least-once" : "aligned" },
   }
 }
 

@@ -1,10 +1,26 @@
 import type { Chain } from "./chain.ts"
+import type { SplitProgress } from "./split-coordinator.ts"
+
+/** A checkpoint whose barrier has come to a subtask, or to a source. */
+export interface BarrierMark {
+  readonly checkpointId: number
+  /** When the coordinator asked for it: wall-clock ms. */
+  readonly bornMs: number
+}
+
+/** What a checkpoint keeps of a subtask's input. */
+export interface InputSnapshot {
+  /** Where a source's reader stands; undefined when it is between splits, or no source. */
+  readonly progress: SplitProgress | undefined
+  /** Records delivered so far, by input channel: for the audit. */
+  readonly received: readonly number[]
+}
 
 /** Where a subtask's records come from: its channels, or the splits of a source. */
 export interface SubtaskInput {
   /**
-   * Feeds up to `budget` records into the chain. Stops early when the chain is blocked, or when the watermark, idleness
-   * or end changed: the subtask deals with these before the records behind them.
+   * Feeds up to `budget` records into the chain. Stops early when the chain is blocked, or when the watermark, idleness,
+   * a barrier or the end is next: the subtask deals with these before the records behind them.
    */
   step(chain: Chain, budget: number): { readonly records: number; readonly moved: boolean }
   /** The input's combined watermark after the last step. */
@@ -13,6 +29,14 @@ export interface SubtaskInput {
   readonly idle: boolean
   /** True once nothing follows. */
   readonly ended: boolean
+  /** The checkpoint to be captured before anything more is taken. */
+  readonly barrierDue: BarrierMark | undefined
+  /** The subtask captures now. */
+  passBarrier(): InputSnapshot
+  /** Records delivered so far, by input channel. */
+  readonly received: readonly number[]
+  /** The checkpoint is off: as if it had never been asked for. */
+  abortCheckpoint(checkpointId: number): void
   /** Drain: take no new input from outside; what was taken is still processed. */
   stop(): void
   /** The job ends without finishing this input. */

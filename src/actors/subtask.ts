@@ -1,9 +1,11 @@
-import type { Committable } from "../contracts/index.ts"
 import type { SubtaskMetrics } from "../observe/index.ts"
-import { END, IDLE } from "../records/index.ts"
+import { ElementKind, END, IDLE } from "../records/index.ts"
+import type { PartWriter } from "../snapshot/index.ts"
 import type { Chain } from "./chain.ts"
+import type { PreparedBySink, SubtaskShare } from "./control.ts"
 import type { OutChannel } from "./out-channel.ts"
-import type { SubtaskInput } from "./subtask-input.ts"
+import type { BarrierMark, InputSnapshot, SubtaskInput } from "./subtask-input.ts"
+import { SubtaskSnapshot } from "./subtask-snapshot.ts"
 
 /** What a subtask waits for. */
 export const SubtaskPhase = {
@@ -25,7 +27,7 @@ export type SubtaskPhase = (typeof SubtaskPhase)[keyof typeof SubtaskPhase]
 export type StepOutcome = "progressed" | "idle" | "blocked" | "done"
 
 /** Checkpoint id of the commit at the end of input. */
-const FINAL_COMMIT = 0
+const FINAL_COMMIT = Number.MAX_SAFE_INTEGER
 /** Records per step: some hundred microseconds of common operators. */
 const STEP_BUDGET = 1024
 
@@ -37,9 +39,31 @@ export interface SubtaskOptions {
   readonly chain: Chain
   readonly outputs: readonly OutChannel[]
   readonly metrics: SubtaskMetrics
+  /** Channel numbers of the plan, in the order of `outputs` and of the input's channels. */
+  readonly channels: { readonly sent: readonly number[]; readonly received: readonly number[] }
+  readonly keyGroups: number
   /** The worker's clock now. */
   readonly startedMs: number
   wake(): void
+  /** Makes the file of this subtask's share of a checkpoint. */
+  createPart(checkpointId: number): Promise<PartWriter>
+  /** Its share of a checkpoint is durable. */
+  acknowledge(checkpointId: number, share: SubtaskShare): void
+  /** Its share of a checkpoint could not be written. */
+  decline(checkpointId: number, error: unknown): void
+  /** Nothing is left to do; its end is part of every later checkpoint. */
+  ended(share: SubtaskShare): void
+}
+
+/** A checkpoint in which this subtask takes part, from the capture to the acknowledgement. */
+interface Capture {
+  readonly checkpointId: number
+  readonly snapshot: SubtaskSnapshot
+  readonly input: InputSnapshot
+  readonly watermarkMs: number
+  readonly sent: readonly number[]
+  /** What sinks prepared at the barrier; undefined while they do. */
+  prepared: PreparedBySink | undefined
 }
 
 /**
@@ -68,10 +92,15 @@ export class Subtask {
   #recordsIn = 0
   #lastEndMs: number
   #lastOutcome: StepOutcome = "idle"
-  /** What its sinks prepared, by operator id. */
-  prepared: Readonly<Record<string, readonly Committable[]>> = {}
+  readonly #options: SubtaskOptions
+  #capture: Capture | undefined
+  #sinksPrepare = false
+  #sinkFailure: { readonly error: unknown } | undefined
+  /** What sinks prepared and nobody has said is committed, with the checkpoint whose share it was in last. */
+  #uncommitted: { readonly checkpointId: number; readonly prepared: PreparedBySink }[] = []
 
   constructor(options: SubtaskOptions) {
+    this.#options = options
     this.vertex = options.vertex
     this.subtask = options.subtask
     this.input = options.input
@@ -84,6 +113,16 @@ export class Subtask {
 
   open(): void {
     this.#chain.open()
+  }
+
+  get chain(): Chain {
+    return this.#chain
+  }
+
+  /** It had ended before the checkpoint that the job goes on from: only its end is to be said again. */
+  skipToEnd(): void {
+    this.input.close()
+    this.#phase = SubtaskPhase.CLOSING
   }
 
   get phase(): SubtaskPhase {
@@ -111,6 +150,25 @@ export class Subtask {
   }
 
   step(): StepOutcome {
+    const captured = this.#capture !== undefined && this.#advanceCapture(this.#capture)
+    const outcome = this.#stepPhase()
+    return captured && (outcome === "idle" || outcome === "blocked") ? "progressed" : outcome
+  }
+
+  /** The checkpoint is durable, and what its sinks prepared is committed. */
+  checkpointCompleted(checkpointId: number): void {
+    this.#uncommitted = this.#uncommitted.filter((each) => each.checkpointId > checkpointId)
+  }
+
+  /** The checkpoint is off: as if it had never been asked for. What sinks prepared for it goes with the next one. */
+  checkpointAborted(checkpointId: number): void {
+    this.input.abortCheckpoint(checkpointId)
+    if (this.#capture?.checkpointId !== checkpointId) return
+    this.#capture.snapshot.cancel()
+    this.#capture = undefined
+  }
+
+  #stepPhase(): StepOutcome {
     switch (this.#phase) {
       case SubtaskPhase.RUNNING:
         return this.#run()
@@ -118,10 +176,7 @@ export class Subtask {
         return this.#finish()
       case SubtaskPhase.PREPARING:
         return this.#await(
-          () =>
-            this.#chain.prepareCommit(FINAL_COMMIT).then((prepared) => {
-              this.prepared = prepared
-            }),
+          () => this.#chain.prepareCommit(FINAL_COMMIT).then((prepared) => this.#keep(FINAL_COMMIT, prepared)),
           SubtaskPhase.CLOSING,
         )
       case SubtaskPhase.CLOSING:
@@ -146,7 +201,12 @@ export class Subtask {
     let moved = this.#flush(false)
     if (!this.#chain.advance()) return this.#held(moved)
     if (this.#handOnProgress()) moved = true
-    else {
+    else if (this.input.barrierDue !== undefined) {
+      if (this.#capture === undefined) this.#takeCapture(this.input.barrierDue)
+    } else if (this.#sinksPrepare) {
+      // What comes now belongs to the next checkpoint: it waits until the sinks have cut their output.
+      return moved ? "progressed" : "blocked"
+    } else {
       const { records, moved: inputMoved } = this.input.step(this.#chain, STEP_BUDGET)
       if (records > 0) {
         this.#recordsIn += records
@@ -173,7 +233,7 @@ export class Subtask {
       for (const channel of this.#outputs) channel.watermark(this.#sentWatermarkMs)
       return true
     }
-    if (input.ended) {
+    if (input.ended && input.barrierDue === undefined && this.#capture === undefined && !this.#sinksPrepare) {
       this.#phase = SubtaskPhase.FINISHING
       if (this.#chain.watermarkMs < Number.POSITIVE_INFINITY) this.#chain.beginWatermark(Number.POSITIVE_INFINITY)
       return true
@@ -217,7 +277,103 @@ export class Subtask {
     this.#publishMetrics()
     if (!drained) return moved ? "progressed" : "blocked"
     this.#phase = SubtaskPhase.DONE
+    this.#options.ended({
+      part: undefined,
+      prepared: this.#allUncommitted(),
+      progress: undefined,
+      watermarkMs: Number.POSITIVE_INFINITY,
+      counts: this.#counts(
+        this.#outputs.map((channel) => channel.recordsTaken),
+        this.input.received,
+      ),
+    })
     return "done"
+  }
+
+  /** The barrier has come: freezes the state, sends the barrier on, and lets the sinks cut their output. */
+  #takeCapture(mark: BarrierMark): void {
+    const { checkpointId, bornMs } = mark
+    const chain = this.#chain
+    const snapshot = new SubtaskSnapshot({
+      checkpointId,
+      tables: chain.tables,
+      values: chain.captureValues(),
+      keyGroups: this.#options.keyGroups,
+      createPart: () => this.#options.createPart(checkpointId),
+      wake: this.#wake,
+    })
+    for (const channel of this.#outputs) channel.mark({ kind: ElementKind.BARRIER, checkpointId, bornMs })
+    const capture: Capture = {
+      checkpointId,
+      snapshot,
+      input: this.input.passBarrier(),
+      watermarkMs: chain.watermarkMs,
+      sent: this.#outputs.map((channel) => channel.recordsTaken),
+      prepared: chain.hasSinks ? undefined : {},
+    }
+    this.#capture = capture
+    if (!chain.hasSinks) return
+    this.#sinksPrepare = true
+    chain.prepareCommit(checkpointId).then(
+      (prepared) => {
+        this.#sinksPrepare = false
+        capture.prepared = prepared
+        this.#keep(checkpointId, prepared)
+        this.#wake()
+      },
+      (error: unknown) => {
+        this.#sinkFailure = { error }
+        this.#wake()
+      },
+    )
+  }
+
+  /** Writes some more of the snapshot; acknowledges when it is durable. @returns true when it did something */
+  #advanceCapture(capture: Capture): boolean {
+    if (this.#sinkFailure !== undefined) throw this.#sinkFailure.error
+    const { checkpointId, snapshot, input, watermarkMs, sent } = capture
+    let moved: boolean
+    try {
+      moved = snapshot.step()
+    } catch (error) {
+      // A checkpoint that fails is no failure of the job.
+      snapshot.cancel()
+      this.#capture = undefined
+      this.#options.decline(checkpointId, error)
+      return true
+    }
+    if (!snapshot.done || capture.prepared === undefined) return moved
+    this.#capture = undefined
+    this.#options.acknowledge(checkpointId, {
+      part: snapshot.handle,
+      prepared: this.#allUncommitted(),
+      progress: input.progress,
+      watermarkMs,
+      counts: this.#counts(sent, input.received),
+    })
+    return true
+  }
+
+  #keep(checkpointId: number, prepared: PreparedBySink): void {
+    this.#uncommitted.push({ checkpointId, prepared })
+  }
+
+  #allUncommitted(): PreparedBySink {
+    const all: Record<string, PreparedBySink[string]> = {}
+    for (const { prepared } of this.#uncommitted) {
+      for (const [operatorId, committables] of Object.entries(prepared)) {
+        all[operatorId] = [...(all[operatorId] ?? []), ...committables]
+      }
+    }
+    return all
+  }
+
+  #counts(sent: readonly number[], received: readonly number[]): SubtaskShare["counts"] {
+    const { channels } = this.#options
+    return {
+      sent: sent.map((records, index) => ({ channel: channels.sent[index]!, records })),
+      received: received.map((records, index) => ({ channel: channels.received[index]!, records, saved: 0 })),
+    }
   }
 
   #await(begin: () => Promise<void>, then: SubtaskPhase): StepOutcome {

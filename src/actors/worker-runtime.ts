@@ -1,9 +1,11 @@
 import { EngineError, toPlainError } from "../errors/index.ts"
 import { Sleeper } from "../mailbox/index.ts"
-import type { PhysicalPlan } from "../plan/index.ts"
-import type { HostResult, MainControl, SharedBuffers, SubtaskEnd, WorkerControl } from "./control.ts"
+import type { PhysicalPlan, Vertex } from "../plan/index.ts"
+import { PartWriter } from "../snapshot/index.ts"
+import { realDisk } from "../snapshot/store/real-disk.ts"
+import type { HostResult, MainControl, SharedBuffers, WorkerCheckpoints, WorkerControl } from "./control.ts"
 import { type Deployment, deploy } from "./deployment.ts"
-import type { Subtask } from "./subtask.ts"
+import type { BarrierMark } from "./subtask-input.ts"
 import { WorkerLoop } from "./worker-loop.ts"
 
 export interface WorkerRuntimeOptions {
@@ -14,6 +16,8 @@ export interface WorkerRuntimeOptions {
   /** How to reach the main thread. */
   readonly main: MainControl
   readonly failed: (error: unknown) => void
+  /** Present when the job takes checkpoints. */
+  readonly checkpoints: WorkerCheckpoints | undefined
 }
 
 /**
@@ -28,6 +32,8 @@ export class WorkerRuntime implements WorkerControl {
   #cancelled = false
   /** Calls that came before the deployment stood. */
   readonly #early: ((deployment: Deployment) => void)[] = []
+  /** Ends of subtasks on their way to the main thread. */
+  readonly #told: Promise<void>[] = []
 
   constructor(options: WorkerRuntimeOptions) {
     this.#options = options
@@ -49,7 +55,13 @@ export class WorkerRuntime implements WorkerControl {
         now: () => performance.now(),
         sleep: (ms) => sleepFor(ms, this.#abort.signal),
         wake,
+        barrierMode: this.#options.checkpoints?.barrierMode ?? { kind: "aligned" },
+        restore: this.#options.checkpoints?.restore,
         requestSplit: (vertex, subtask) => main.requestSplit(vertex, subtask),
+        createPart: (checkpointId, vertex, subtask) => this.#createPart(checkpointId, vertex, subtask),
+        acknowledge: (checkpointId, place, share) => this.#tell(main.acknowledge(checkpointId, place, share)),
+        decline: (checkpointId, place, error) => this.#tell(main.decline(checkpointId, place, toPlainError(error))),
+        ended: (place, share) => this.#told.push(Promise.resolve(main.subtaskEnded(place, share))),
         toMain: async (operatorId, values) => main.toMain(operatorId, values),
       })
       const loop = new WorkerLoop({
@@ -69,13 +81,32 @@ export class WorkerRuntime implements WorkerControl {
       main.ready(worker)
       await loop.run()
       if (loop.cancelled) throw new EngineError("JOB_CANCELLED", "The job was cancelled")
-      await Promise.all(deployment.subtasks.map((subtask) => main.subtaskEnded(endOf(subtask))))
+      await Promise.all(this.#told)
       return { ok: true }
     } catch (error) {
       this.#abort.abort()
       for (const subtask of deployment?.subtasks ?? []) await subtask.abort()
       return { ok: false, cancelled: this.#cancelled, error: toPlainError(error) }
     }
+  }
+
+  trigger(mark: BarrierMark): void {
+    this.#whenDeployed((deployment) => {
+      for (const reader of deployment.readers.values()) reader.trigger(mark)
+    })
+  }
+
+  checkpointCompleted(checkpointId: number): void {
+    this.#whenDeployed((deployment) => {
+      for (const subtask of deployment.subtasks) subtask.checkpointCompleted(checkpointId)
+    })
+  }
+
+  checkpointAborted(checkpointId: number): void {
+    this.#whenDeployed((deployment) => {
+      for (const subtask of deployment.subtasks) subtask.checkpointAborted(checkpointId)
+      this.#loopHolder.loop?.wake()
+    })
   }
 
   assignSplit(vertex: number, subtask: number, assignment: Parameters<WorkerControl["assignSplit"]>[2]): void {
@@ -116,14 +147,29 @@ export class WorkerRuntime implements WorkerControl {
     this.#loopHolder.loop?.cancel()
   }
 
+  async #createPart(checkpointId: number, vertex: Vertex, subtask: number): Promise<PartWriter> {
+    const { plan, checkpoints } = this.#options
+    const { directory, attempt } = checkpoints!
+    return PartWriter.create({
+      disk: realDisk(),
+      directory,
+      jobName: plan.jobName,
+      checkpointId,
+      attempt,
+      vertexId: vertex.id,
+      subtask,
+    })
+  }
+
+  /** A call that does not reach the main thread fails the worker: the two would no longer agree. */
+  #tell(call: Promise<void> | void): void {
+    Promise.resolve(call).catch(this.#options.failed)
+  }
+
   #whenDeployed(call: (deployment: Deployment) => void): void {
     if (this.#deployment === undefined) this.#early.push(call)
     else call(this.#deployment)
   }
-}
-
-function endOf({ vertex, subtask, prepared }: Subtask): SubtaskEnd {
-  return { vertex, subtask, prepared }
 }
 
 function sleepFor(ms: number, signal: AbortSignal): Promise<void> {

@@ -14,7 +14,7 @@ import type { LogicalInput } from "../plan/index.ts"
 import type { Key } from "../state/index.ts"
 import type { TimeWindow, TumblingWindows } from "../windows/index.ts"
 import type { GraphBuilder } from "./graph-builder.ts"
-import { ProcessedStream, Stream } from "./stream.ts"
+import { mainOf, ProcessedStream, Stream } from "./stream.ts"
 import { WindowedStream } from "./windowed-stream.ts"
 
 /** Records of type T filed under keys of type K: each key's records go to one subtask, in the order each sender sent them. */
@@ -61,7 +61,7 @@ export class KeyedStream<T, K extends Key> {
       inputs: this.#inputs,
       sides: options?.outputs ?? [],
     })
-    return new ProcessedStream<R, N>(this.#graph, [{ node, side: undefined }])
+    return new ProcessedStream<R, N>(this.#graph, [mainOf(node)])
   }
 
   #keyOf(): (value: T) => K {
@@ -74,7 +74,7 @@ export class KeyedStream<T, K extends Key> {
       role: { type: "operator", keyed: true, create: create as () => Operator },
       inputs: this.#inputs,
     })
-    return new Stream<R>(this.#graph, [{ node, side: undefined }])
+    return new Stream<R>(this.#graph, [mainOf(node)])
   }
 }
 

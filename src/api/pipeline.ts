@@ -5,7 +5,7 @@ import type { EventTimeOptions, LogicalGraph } from "../plan/index.ts"
 import { DEFAULT_KEY_GROUPS } from "../state/index.ts"
 import { type Duration, durationMs } from "../time/index.ts"
 import { GraphBuilder, type InlineRunner } from "./graph-builder.ts"
-import { Stream } from "./stream.ts"
+import { mainOf, Stream } from "./stream.ts"
 
 /** Marks pipelines across module instances, where instanceof fails. */
 export const PIPELINE_BRAND: unique symbol = Symbol.for("millrace.pipeline") as never
@@ -126,7 +126,7 @@ function addSource<T>(
     role: { type: "source", source: resolved as Source<unknown>, eventTime },
     inputs: [],
   })
-  return new Stream<T>(graph, [{ node, side: undefined }])
+  return new Stream<T>(graph, [mainOf(node)])
 }
 
 function isSource<T>(value: Source<T> | Iterable<T> | AsyncIterable<T>): value is Source<T> {

@@ -18,10 +18,11 @@ import { type GraphBuilder, setName, setParallelism } from "./graph-builder.ts"
 import { KeyedStream } from "./keyed-stream.ts"
 import { SinkHandle } from "./sink-handle.ts"
 
-/** Where a stream's records come from: one output of one operator. */
+/** Where a stream's records come from: one output of one operator, and how they go on from there. */
 export interface Origin {
   readonly node: LogicalNode
   readonly side: string | undefined
+  readonly exchange: Exchange | "auto"
 }
 
 /**
@@ -32,12 +33,10 @@ export class Stream<T> {
   /** For the api folder only. */
   readonly _graph: GraphBuilder
   readonly _origins: readonly Origin[]
-  readonly _exchange: Exchange | "auto"
 
-  constructor(graph: GraphBuilder, origins: readonly Origin[], exchange: Exchange | "auto" = "auto") {
+  constructor(graph: GraphBuilder, origins: readonly Origin[]) {
     this._graph = graph
     this._origins = origins
-    this._exchange = exchange
   }
 
   /** Gives the operator that makes this stream a stable id: for plans, metrics, `--set name.parallelism=n`, and state. */
@@ -112,24 +111,24 @@ export class Stream<T> {
       inputs: this._inputs(),
       sides: names,
     })
-    const streams: Record<string, Stream<T>> = { rest: new Stream<T>(this._graph, [{ node, side: undefined }]) }
-    for (const name of names) streams[name] = new Stream<T>(this._graph, [{ node, side: name }])
+    const streams: Record<string, Stream<T>> = { rest: new Stream<T>(this._graph, [mainOf(node)]) }
+    for (const name of names) streams[name] = new Stream<T>(this._graph, [sideOf(node, name)])
     return streams as Readonly<Record<N | "rest", Stream<T>>>
   }
 
   /** Sends every record to every subtask of the next operator. */
   broadcast(): Stream<T> {
-    return new Stream<T>(this._graph, this._origins, "broadcast")
+    return this.#by("broadcast")
   }
 
   /** Deals records out evenly to the subtasks of the next operator. */
   rebalance(): Stream<T> {
-    return new Stream<T>(this._graph, this._origins, "rebalance")
+    return this.#by("rebalance")
   }
 
   /** Deals records out evenly within groups of subtasks: fewer channels than `rebalance`. */
   rescale(): Stream<T> {
-    return new Stream<T>(this._graph, this._origins, "rescale")
+    return this.#by("rescale")
   }
 
   /** An operator of your own, without keys. `outputs` names the side outputs it emits to. */
@@ -144,7 +143,7 @@ export class Stream<T> {
       inputs: this._inputs(),
       sides: outputs,
     })
-    return new ProcessedStream<R, N>(this._graph, [{ node, side: undefined }])
+    return new ProcessedStream<R, N>(this._graph, [mainOf(node)])
   }
 
   /** Applies a function that extends the pipeline: for parts that several pipelines share. */
@@ -205,7 +204,7 @@ export class Stream<T> {
     return this._origins.map((origin) => ({
       node: origin.node,
       side: origin.side,
-      exchange: keyOf === undefined ? this._exchange : "hash",
+      exchange: keyOf === undefined ? origin.exchange : "hash",
       keyOf,
     }))
   }
@@ -217,12 +216,19 @@ export class Stream<T> {
       role: { type: "operator", keyed: false, create: create as () => Operator },
       inputs: this._inputs(),
     })
-    return new Stream<R>(this._graph, [{ node, side: undefined }])
+    return new Stream<R>(this._graph, [mainOf(node)])
+  }
+
+  #by(exchange: Exchange): Stream<T> {
+    return new Stream<T>(
+      this._graph,
+      this._origins.map((origin) => ({ ...origin, exchange })),
+    )
   }
 
   #ownNode(setting: string): LogicalNode {
     const [origin, ...others] = this._origins
-    if (origin === undefined || others.length > 0 || this._exchange !== "auto") {
+    if (origin === undefined || others.length > 0 || origin.exchange !== "auto") {
       throw new EngineError(
         "STREAM_NOT_AN_OPERATOR",
         `Cannot set .${setting}(...) on a stream that no single operator makes (a union, or after broadcast, rebalance or rescale): set it on the operator before or after`,
@@ -261,6 +267,16 @@ export class ProcessedStream<R, N extends string> extends Stream<R> {
         `Cannot read output "${name}": it is not declared; name it in process(..., { outputs: [${JSON.stringify(name)}] })`,
       )
     }
-    return new Stream<S>(this._graph, [{ node, side: name }])
+    return new Stream<S>(this._graph, [sideOf(node, name)])
   }
+}
+
+/** An operator's main output. */
+export function mainOf(node: LogicalNode): Origin {
+  return { node, side: undefined, exchange: "auto" }
+}
+
+/** A named output of an operator. */
+export function sideOf(node: LogicalNode, side: string): Origin {
+  return { node, side, exchange: "auto" }
 }

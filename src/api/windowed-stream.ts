@@ -5,7 +5,7 @@ import type { Key } from "../state/index.ts"
 import { LATE_TAG, type TimeWindow, TumblingWindowOperator, type TumblingWindows } from "../windows/index.ts"
 import type { GraphBuilder } from "./graph-builder.ts"
 import type { WindowResult } from "./keyed-stream.ts"
-import { type Origin, Stream } from "./stream.ts"
+import { mainOf, Stream, sideOf } from "./stream.ts"
 
 /** The records of each key, grouped into windows. */
 export class WindowedStream<T, K extends Key> {
@@ -39,7 +39,7 @@ export class WindowedStream<T, K extends Key> {
       sides: [LATE_TAG],
       needsEventTime: true,
     })
-    return new WindowResultStream<WindowResult<K, A>, T>(this.#graph, [{ node, side: undefined }])
+    return new WindowResultStream<WindowResult<K, A>, T>(this.#graph, [mainOf(node)])
   }
 }
 
@@ -47,7 +47,6 @@ export class WindowedStream<T, K extends Key> {
 export class WindowResultStream<R, T> extends Stream<R> {
   /** Records that were too late for their window, unchanged. Counted in the metrics whether or not they are read. */
   get late(): Stream<T> {
-    const origin: Origin = { node: this._origins[0]!.node, side: LATE_TAG }
-    return new Stream<T>(this._graph, [origin])
+    return new Stream<T>(this._graph, [sideOf(this._origins[0]!.node, LATE_TAG)])
   }
 }

@@ -30,6 +30,7 @@ export type OptionKind =
   | { readonly type: "duration"; readonly minMs: number }
   | { readonly type: "choice"; readonly choices: readonly string[] }
   | { readonly type: "assignment" }
+  | { readonly type: "text" }
 
 const FLAG: OptionKind = { type: "flag" }
 
@@ -97,6 +98,36 @@ const RUN: CommandSpec = {
       default: "500ms on a terminal, else 5s",
     },
     {
+      name: "checkpoints",
+      kind: { type: "text" },
+      value: "directory",
+      summary:
+        "Saves the job's progress there, so that it survives failures: the same command goes on where a killed one was. Sinks commit " +
+        "with every checkpoint.",
+      default: "none: a failure ends the job, and output is committed at its end",
+    },
+    {
+      name: "checkpoint-every",
+      kind: { type: "duration", minMs: 1 },
+      value: "duration",
+      summary: "Time from one checkpoint to the next.",
+      default: "10s",
+    },
+    {
+      name: "delivery",
+      kind: { type: "choice", choices: ["exactly-once", "at-least-once"] },
+      value: "guarantee",
+      summary: "What checkpoints promise of each record's effect.",
+      default: "exactly-once",
+    },
+    {
+      name: "restarts",
+      kind: { type: "integer", min: 0, max: 1_000_000 },
+      value: "n",
+      summary: "With checkpoints: how many failures in a row the job survives, with growing pauses between.",
+      default: "20",
+    },
+    {
       name: "max-heap-mb",
       kind: { type: "integer", min: 16, max: 1_048_576 },
       value: "n",
@@ -123,6 +154,10 @@ const RUN: CommandSpec = {
       does: "on two threads, one operator in four parts",
     },
     { line: "millrace run job.ts --param input=flights.parquet --quiet > out.txt", does: "with a param, for a script" },
+    {
+      line: "millrace run job.ts --checkpoints state --checkpoint-every 1s",
+      does: "goes on after a crash: run the same command again",
+    },
     { line: "millrace run job.ts --workers 0", does: "on the main thread: breakpoints work as everywhere" },
   ],
 }

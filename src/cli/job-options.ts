@@ -14,9 +14,42 @@ export function jobOptions(values: OptionValues): RunOptions {
     ...(typeof values.workers === "number" ? { workers: values.workers } : {}),
     ...(typeof values.parallelism === "number" ? { parallelism: values.parallelism } : {}),
     ...(typeof values["max-heap-mb"] === "number" ? { maxHeapMb: values["max-heap-mb"] } : {}),
+    ...checkpointOptions(values),
     ...(isAssignments(values.set) ? { set: Object.fromEntries(values.set.map(readSetting)) } : {}),
     // As text: the pipeline knows the types of its params.
     ...(isAssignments(values.param) ? { params: Object.fromEntries(values.param) } : {}),
+  }
+}
+
+function checkpointOptions(values: OptionValues): Pick<RunOptions, "checkpoint" | "restart"> {
+  const { checkpoints: directory, restarts, delivery } = values
+  const everyMs = values["checkpoint-every"]
+  if (typeof directory !== "string") {
+    const alone = ["checkpoint-every", "delivery", "restarts"].find((name) => values[name] !== undefined)
+    if (alone === undefined) return {}
+    throw new EngineError(
+      "CLI_OPTION_INVALID",
+      `Cannot read the command line: --${alone} needs checkpoints; say where to keep them, with --checkpoints <directory>`,
+    )
+  }
+  return {
+    checkpoint: {
+      directory,
+      ...(typeof everyMs === "number" ? { every: everyMs } : {}),
+      ...(delivery === "at-least-once" || delivery === "exactly-once" ? { delivery } : {}),
+    },
+    ...(typeof restarts === "number"
+      ? {
+          restart: {
+            kind: "exponential",
+            initialMs: 100,
+            maxMs: 60_000,
+            factor: 2,
+            jitter: 0.1,
+            maxRestarts: restarts,
+          },
+        }
+      : {}),
   }
 }
 

@@ -156,6 +156,9 @@ function readValue(spec: OptionSpec, text: string | undefined, inline: boolean):
         `${near === undefined ? "" : `did you mean ${near}? `}give one of ${kind.choices.join(", ")}`,
       )
     }
+    case "text":
+      if (text === "") throw invalid(spec, text, `write --${spec.name} ${spec.value}`)
+      return text
     case "assignment": {
       const at = text.indexOf("=")
       if (at <= 0) throw invalid(spec, text, `write --${spec.name} ${spec.value}`)

@@ -1,6 +1,6 @@
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
-import type { JobHandle, JobResult, JobStatus, RunOptions } from "../actors/index.ts"
+import type { JobEvent, JobHandle, JobResult, JobStatus, RunOptions } from "../actors/index.ts"
 import type { JobMetrics } from "../observe/index.ts"
 import { painter } from "./_terminal.ts"
 import type { Io } from "./io.ts"
@@ -37,6 +37,10 @@ export async function runCommand({ io, run, file, values, verbose }: RunCommand)
   const display = new ProgressDisplay(io, { quiet })
   const means = new ShareMeans()
   const aborter = new AbortController()
+  const onEvent = (event: JobEvent): void => {
+    const text = eventText(event)
+    if (text !== undefined) display.note(text)
+  }
   let handle: JobHandle | undefined
   let signals = 0
   let stdoutClosed = false
@@ -60,7 +64,12 @@ export async function runCommand({ io, run, file, values, verbose }: RunCommand)
   })
 
   try {
-    const options = { ...jobOptions(values), signal: aborter.signal, print: (line: string) => display.print(line) }
+    const options = {
+      ...jobOptions(values),
+      signal: aborter.signal,
+      print: (line: string) => display.print(line),
+      onEvent,
+    }
     handle = await run(pathToFileURL(resolve(file)), options)
   } catch (thrown) {
     removeSignals()
@@ -92,6 +101,21 @@ export async function runCommand({ io, run, file, values, verbose }: RunCommand)
   if (!quiet) io.stderr.write("\n")
   printError(io, outcome.error, verbose)
   return EXIT.failed
+}
+
+/** What is said of an event while the job runs; checkpoints that complete are no news. */
+export function eventText(event: JobEvent): string | undefined {
+  switch (event.type) {
+    case "checkpoint":
+      return undefined
+    case "warning":
+      return `warning: ${event.error.message}`
+    case "restart": {
+      const from = event.checkpointId === undefined ? "the beginning" : `checkpoint ${event.checkpointId}`
+      const reason = event.error instanceof Error ? event.error.message : String(event.error)
+      return `restart ${event.attempt} from ${from} in ${(event.delayMs / 1000).toFixed(1)}s, after: ${reason}`
+    }
+  }
 }
 
 interface Outcome {

@@ -10,6 +10,13 @@ export interface Aggregate<T, Acc, R> {
   result(accumulator: Acc): R
   /** Takes a value out again, where the aggregate can: lets sliding windows drop a slice. */
   retract?(accumulator: Acc, value: T): Acc
+  /**
+   * Makes plain data of an accumulator, for a checkpoint: numbers, strings, dates, maps, arrays, plain objects. Comes with
+   * `decode`. Without both, the accumulator has to be plain data itself.
+   */
+  encode?(accumulator: Acc): unknown
+  /** The accumulator that `encode` made this of. */
+  decode?(plain: unknown): Acc
 }
 
 /** The result type of an aggregate. */

@@ -1,4 +1,4 @@
-import type { KeyedStore } from "../state/index.ts"
+import type { KeyedStore, StateCodec, StateTable } from "../state/index.ts"
 
 /** Where an operator's records go. */
 export interface Output<T> {
@@ -19,8 +19,14 @@ export interface OperatorContext {
   readonly keyHash: number
   /** The current event-time watermark of this operator: all records up to it have been seen, but for late ones. */
   readonly watermarkMs: number
-  /** State of this operator by key, partitioned by key group. Keyed operators only. */
-  keyedStore<V>(name: string): KeyedStore<V>
+  /** Whether checkpoints may hold changes only: the operator's own tables then keep track of theirs. No when not given. */
+  readonly trackChanges?: boolean
+  /**
+   * State of this operator by key, partitioned by key group; captured and restored by the engine. Keyed operators only.
+   * To be asked for in `open`. A name that begins with "$" is not for stores.
+   * @param codec for values that are no plain data
+   */
+  keyedStore<V>(name: string, codec?: StateCodec<V> | undefined): KeyedStore<V>
   /** A named output beside the main one. */
   side(tag: string): Output<unknown>
   /** Counts an event for the job's metrics. */
@@ -35,6 +41,13 @@ export interface OperatorContext {
  *
  * Life: open, then records and watermarks in order, then `finish` once all inputs ended (after the watermark +Infinity),
  * then close. A failure goes from anywhere straight to close.
+ *
+ * State: all that an operator remembers from one record to the next is in its keyed stores, its own tables and its value.
+ * - They are captured at one moment, between two calls, and only while nothing is `pending`; sinks have then written and
+ *   prepared all they had. So what waits for room downstream (a half-used iterable, windows that are firing) and what a sink
+ *   has gathered is never part of a snapshot.
+ * - A restored operator is opened first, then its tables and stores are loaded, then its value is restored, then it sees its
+ *   first record. It goes on as if nothing had happened (WIN-7), also when it is restored again (RST-3).
  */
 export interface Operator<In = unknown, Out = unknown> {
   open?(context: OperatorContext): void
@@ -47,6 +60,16 @@ export interface Operator<In = unknown, Out = unknown> {
   resume?(out: Output<Out>): void
   /** All input has ended: emit what is left. */
   finish?(out: Output<Out>): void
+  /** Keyed state beside the stores, e.g. windows and timers. The same tables, with the same names, from `open` on. */
+  tables?(): readonly StateTable[]
+  /** What this subtask remembers beside keyed state: small plain data, serialized at once. Such as the watermark, for what is late. */
+  captureValue?(): unknown
+  /**
+   * Restores what `captureValue` returned. Called once, after the tables were loaded, also when these hold nothing.
+   * @param values those of the former subtasks whose key groups this one takes over, at least one: its own alone when the
+   * parallelism has not changed. The operator says how they become one
+   */
+  restoreValue?(values: readonly unknown[]): void
   /** `failed` is true when the job did not end well. Must not throw. */
   close?(failed: boolean): void | Promise<void>
 }

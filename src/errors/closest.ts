@@ -4,7 +4,8 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   let bestDistance = Math.max(2, Math.ceil(word.length / 3)) + 1
   for (const candidate of candidates) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
-    if (distance < bestDistance) {
+    // Words that share nothing are not near, however short they are.
+    if (distance < bestDistance && distance < Math.max(word.length, candidate.length)) {
       best = candidate
       bestDistance = distance
     }

@@ -1,19 +1,19 @@
 import { describe, expect, it } from "vitest"
 import { FlatMapOperator } from "./flat-map.ts"
-import { HarnessContext, runOperator } from "./operator-harness.ts"
+import { HARNESS_WORLDS, HarnessContext, runOperator } from "./operator-harness.ts"
 
 function* countTo(n: number): Generator<number> {
   for (let i = 1; i <= n; i++) yield i
 }
 
-describe.each([Number.POSITIVE_INFINITY, 1, 2])("FlatMapOperator with room for %d", (roomFor) => {
+describe.each(HARNESS_WORLDS)("FlatMapOperator with room for $roomFor, $mode", (world) => {
   it.each([
     ["arrays", (n: number) => [...countTo(n)]],
     ["generators", countTo],
     ["sets", (n: number) => new Set(countTo(n))],
   ])("hands on all of %s in order, at the record's time, before the next watermark", (_kind, fn) => {
     const input = [{ value: 3, timeMs: 10 }, { watermarkMs: 15 }, { value: 0, timeMs: 20 }, { value: 2, timeMs: 30 }]
-    const { main, mostInOutput } = runOperator(new FlatMapOperator<number, number>({ fn }), input, { roomFor })
+    const { main, mostInOutput } = runOperator(() => new FlatMapOperator<number, number>({ fn }), input, world)
     expect(main).toEqual([
       { value: 1, timeMs: 10 },
       { value: 2, timeMs: 10 },
@@ -23,7 +23,7 @@ describe.each([Number.POSITIVE_INFINITY, 1, 2])("FlatMapOperator with room for %
       { value: 2, timeMs: 30 },
       { watermarkMs: Number.POSITIVE_INFINITY },
     ])
-    expect(mostInOutput).toBeLessThanOrEqual(roomFor)
+    expect(mostInOutput).toBeLessThanOrEqual(world.roomFor)
   })
 })
 

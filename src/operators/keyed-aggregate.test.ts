@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { combineAggregates, count, mean } from "./aggregates/index.ts"
 import { KeyedAggregateOperator } from "./keyed-aggregate.ts"
-import { runOperator } from "./operator-harness.ts"
+import { HARNESS_WORLDS, runOperator } from "./operator-harness.ts"
 
 interface Flight {
   origin: string
@@ -15,16 +15,17 @@ const flights: Flight[] = [
   { origin: "ATL", carrier: "DL", delay: 20 },
 ]
 
-describe.each([Number.POSITIVE_INFINITY, 1])("KeyedAggregateOperator with room for %d", (roomFor) => {
+describe.each(HARNESS_WORLDS)("KeyedAggregateOperator with room for $roomFor, $mode", (world) => {
   it("hands on { key, ...results so far } for every record, at its time", () => {
     const combined = combineAggregates({ flights: count(), meanDelay: mean((f: Flight) => f.delay) })
-    const operator = new KeyedAggregateOperator({
-      keyOf: (f: Flight) => f.origin,
-      aggregate: combined,
-      result: combined.keyed<string>,
-    })
+    const make = () =>
+      new KeyedAggregateOperator({
+        keyOf: (f: Flight) => f.origin,
+        aggregate: combined,
+        result: combined.keyed<string>,
+      })
     const input = flights.map((value, index) => ({ value, timeMs: index, key: value.origin }))
-    const { records } = runOperator(operator, input, { roomFor })
+    const { records } = runOperator(make, input, world)
     expect(records).toEqual([
       { value: { key: "ATL", flights: 1, meanDelay: 10 }, timeMs: 0 },
       { value: { key: "JFK", flights: 1, meanDelay: 4 }, timeMs: 1 },
@@ -33,13 +34,14 @@ describe.each([Number.POSITIVE_INFINITY, 1])("KeyedAggregateOperator with room f
   })
 
   it("files composite keys by their parts", () => {
-    const operator = new KeyedAggregateOperator({
-      keyOf: (f: Flight) => [f.origin, f.carrier] as const,
-      aggregate: count(),
-      result: (key, records) => `${key.join("/")}: ${records}`,
-    })
+    const make = () =>
+      new KeyedAggregateOperator({
+        keyOf: (f: Flight) => [f.origin, f.carrier] as const,
+        aggregate: count(),
+        result: (key, records) => `${key.join("/")}: ${records}`,
+      })
     const input = flights.map((value) => ({ value, timeMs: 0, key: [value.origin, value.carrier] as const }))
-    const { records } = runOperator(operator, input, { roomFor })
+    const { records } = runOperator(make, input, world)
     expect(records.map(({ value }) => value)).toEqual(["ATL/DL: 1", "JFK/DL: 1", "ATL/DL: 2"])
   })
 })

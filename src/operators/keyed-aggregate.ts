@@ -1,5 +1,5 @@
 import type { Aggregate, Operator, OperatorContext, Output } from "../contracts/index.ts"
-import type { Key, KeyedStore } from "../state/index.ts"
+import { type Key, type KeyedStore, type StateCodec, stateCodecOf } from "../state/index.ts"
 
 export interface KeyedAggregateOptions<In, K extends Key, Acc, R, Out> {
   readonly keyOf: (value: In) => K
@@ -17,6 +17,7 @@ export class KeyedAggregateOperator<In, K extends Key, Acc, R, Out> implements O
   readonly #keyOf: (value: In) => K
   readonly #aggregate: Aggregate<In, Acc, R>
   readonly #result: (key: K, value: R) => Out
+  readonly #codec: StateCodec<Acc> | undefined
   #context!: OperatorContext
   #accumulators!: KeyedStore<Acc>
 
@@ -24,11 +25,12 @@ export class KeyedAggregateOperator<In, K extends Key, Acc, R, Out> implements O
     this.#keyOf = options.keyOf
     this.#aggregate = options.aggregate
     this.#result = options.result
+    this.#codec = stateCodecOf<Acc>(options.aggregate, "the aggregate")
   }
 
   open(context: OperatorContext): void {
     this.#context = context
-    this.#accumulators = context.keyedStore("aggregate")
+    this.#accumulators = context.keyedStore("aggregate", this.#codec)
   }
 
   onRecord(value: In, timeMs: number, out: Output<Out>): void {

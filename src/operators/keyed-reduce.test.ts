@@ -1,25 +1,26 @@
 import { describe, expect, it } from "vitest"
 import { KeyedReduceOperator } from "./keyed-reduce.ts"
-import { runOperator } from "./operator-harness.ts"
+import { HARNESS_WORLDS, runOperator } from "./operator-harness.ts"
 
 interface Sale {
   shop: string
   total: number
 }
 
-describe.each([Number.POSITIVE_INFINITY, 1])("KeyedReduceOperator with room for %d", (roomFor) => {
+describe.each(HARNESS_WORLDS)("KeyedReduceOperator with room for $roomFor, $mode", (world) => {
   it("hands on the new value of the record's key for every record, at its time", () => {
-    const operator = new KeyedReduceOperator<Sale>({
-      keyOf: (sale) => sale.shop,
-      fn: (soFar, sale) => ({ shop: sale.shop, total: soFar.total + sale.total }),
-    })
+    const make = () =>
+      new KeyedReduceOperator<Sale>({
+        keyOf: (sale) => sale.shop,
+        fn: (soFar, sale) => ({ shop: sale.shop, total: soFar.total + sale.total }),
+      })
     const input = [
       { shop: "a", total: 1 },
       { shop: "b", total: 10 },
       { shop: "a", total: 2 },
       { shop: "a", total: 3 },
     ].map((value, index) => ({ value, timeMs: index, key: value.shop }))
-    const { records, stores } = runOperator(operator, input, { roomFor })
+    const { records, stores } = runOperator(make, input, world)
     expect(records.map(({ value, timeMs }) => [value.shop, value.total, timeMs])).toEqual([
       ["a", 1, 0],
       ["b", 10, 1],

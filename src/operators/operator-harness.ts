@@ -1,6 +1,20 @@
 import type { Operator, OperatorContext, Output } from "../contracts/index.ts"
 import { invariant } from "../errors/index.ts"
-import { HeapKeyedStore, hashKey, type Key, type KeyedStore } from "../state/index.ts"
+import {
+  DEFAULT_KEY_GROUPS,
+  HeapKeyedStore,
+  hashKey,
+  type Key,
+  type KeyedStore,
+  type StateCodec,
+} from "../state/index.ts"
+import {
+  canonicalSnapshot,
+  OperatorCapture,
+  type OperatorSnapshot,
+  restoreSnapshots,
+  takeSnapshot,
+} from "./harness-snapshots.ts"
 
 /** What goes into an operator under test. `key` gives the record's hash to keyed operators; their key function finds it itself. */
 export type HarnessInput<In> =
@@ -16,43 +30,70 @@ export interface Emission<T> {
 /** What came out of the main output, in order: records, and the watermarks between them. */
 export type HarnessOutput<Out> = Emission<Out> | { readonly watermarkMs: number }
 
+/**
+ * What is done to the operator after every event, besides.
+ * - "plain": nothing.
+ * - "restored": all of its state is captured, written as bytes, and restored into a new instance, which goes on.
+ * - "restored from changes": the same, from a first capture of everything and one of the changes for each event since.
+ * - "captured": a capture is written in small steps while the operator goes on, one after the other, some cancelled. What is
+ *   written must be what was there when it was taken.
+ */
+export type HarnessMode = "plain" | "restored" | "restored from changes" | "captured"
+
 export interface HarnessOptions {
   /** The main output is full once this many records are in it, and is emptied before each call: Infinity is never full. */
   readonly roomFor?: number
   readonly nowMs?: number
+  /** "plain" when not given. */
+  readonly mode?: HarnessMode
   /** When false, neither the watermark +Infinity nor `finish` follows the input. */
   readonly end?: boolean
 }
 
-export interface HarnessResult<Out> {
+export interface HarnessResult<Out, O> {
+  /** The instance that went on to the end. */
+  readonly operator: O
   readonly main: readonly HarnessOutput<Out>[]
   readonly records: readonly Emission<Out>[]
   readonly sides: ReadonlyMap<string, readonly Emission<unknown>[]>
   readonly counts: { readonly late: number; readonly skipped: number }
-  readonly stores: ReadonlyMap<string, KeyedStore<unknown>>
+  readonly stores: ReadonlyMap<string, HeapKeyedStore<unknown>>
   /** Most records in the main output at once: `roomFor` plus what one call emitted beyond it. */
   readonly mostInOutput: number
 }
+
+/** Every combination of little room and much with every mode: each test of an operator should hold in all of them. */
+export const HARNESS_WORLDS: readonly Required<Pick<HarnessOptions, "roomFor" | "mode">>[] = [
+  Number.POSITIVE_INFINITY,
+  1,
+  2,
+].flatMap((roomFor) =>
+  (["plain", "restored", "restored from changes", "captured"] as const).map((mode) => ({ roomFor, mode })),
+)
 
 /** Calls of `resume` that may pass without an emission while the operator stays pending. */
 const MAX_STEPS_WITHOUT_PROGRESS = 1_000
 
 /**
  * Drives one operator by hand through its whole life, as a subtask would, but with an output that is full whenever the test
- * likes (as in Jet's TestSupport). Same input, any `roomFor`: the result must be the same.
+ * likes, and with snapshots taken and restored all the time (as in Jet's TestSupport). Same input, any `roomFor`, any
+ * `mode`: the result must be the same.
  *
- * @throws {EngineError} INVARIANT_BROKEN when the operator stays pending without making progress
+ * @param make one operator, or how to make them: all but "plain" needs several
+ * @throws {EngineError} INVARIANT_BROKEN when the operator stays pending without making progress, or a capture did not hold
+ * still
  */
-export function runOperator<In, Out>(
-  operator: Operator<In, Out>,
+export function runOperator<In, Out, O extends Operator<In, Out> = Operator<In, Out>>(
+  make: (O & Operator<In, Out>) | (() => O & Operator<In, Out>),
   input: Iterable<HarnessInput<In>>,
   options: HarnessOptions = {},
-): HarnessResult<Out> {
-  const world = new HarnessContext(options.nowMs ?? 0)
+): HarnessResult<Out, O> {
+  const subject = newSubject(make, options)
   const outbox = new Outbox<Out>(options.roomFor ?? Number.POSITIVE_INFINITY)
   const main: HarnessOutput<Out>[] = []
   const settle = () => {
     outbox.drainTo(main)
+    const { operator } = subject
     for (let idle = 0; operator.pending === true; idle = outbox.drainTo(main) > 0 ? 0 : idle + 1) {
       invariant(
         idle < MAX_STEPS_WITHOUT_PROGRESS,
@@ -60,36 +101,116 @@ export function runOperator<In, Out>(
       )
       operator.resume?.(outbox)
     }
+    subject.afterEvent()
   }
   const watermark = (watermarkMs: number) => {
-    world.watermarkMs = watermarkMs
-    operator.onWatermark?.(watermarkMs, outbox)
+    subject.context.watermarkMs = watermarkMs
+    subject.operator.onWatermark?.(watermarkMs, outbox)
     settle()
     main.push({ watermarkMs })
   }
 
-  operator.open?.(world)
   for (const event of input) {
     if ("watermarkMs" in event) {
       watermark(event.watermarkMs)
     } else {
-      world.keyHash = event.key === undefined ? 0 : hashKey(event.key)
-      operator.onRecord(event.value, event.timeMs, outbox)
+      subject.context.keyHash = event.key === undefined ? 0 : hashKey(event.key)
+      subject.operator.onRecord(event.value, event.timeMs, outbox)
       settle()
     }
   }
   if (options.end !== false) {
-    if (world.watermarkMs < Number.POSITIVE_INFINITY) watermark(Number.POSITIVE_INFINITY)
-    operator.finish?.(outbox)
+    if (subject.context.watermarkMs < Number.POSITIVE_INFINITY) watermark(Number.POSITIVE_INFINITY)
+    subject.operator.finish?.(outbox)
     settle()
   }
+  const { sides, counts, stores } = subject.context
   return {
+    operator: subject.operator,
     main,
     records: main.filter((output): output is Emission<Out> => "value" in output),
-    sides: world.sides,
-    counts: world.counts,
-    stores: world.stores,
+    sides,
+    counts,
+    stores,
     mostInOutput: outbox.most,
+  }
+}
+
+/** The operator at hand and its world: opened. */
+interface Subject<O> {
+  readonly operator: O
+  readonly context: HarnessContext
+  afterEvent(): void
+}
+
+function newSubject<O extends Operator<never, never>>(make: O | (() => O), options: HarnessOptions): Subject<O> {
+  const mode = options.mode ?? "plain"
+  const context = new HarnessContext(options.nowMs ?? 0, mode === "restored from changes")
+  if (mode === "plain") {
+    const operator = typeof make === "function" ? make() : make
+    operator.open?.(context)
+    return { operator, context, afterEvent: () => undefined }
+  }
+  invariant(typeof make === "function", `the mode "${mode}" was given an operator and not how to make one`)
+  return mode === "captured" ? new CapturedSubject(make(), context) : new RestoredSubject(make, context)
+}
+
+/** Replaced by a new instance after every event. */
+class RestoredSubject<O extends Operator<never, never>> implements Subject<O> {
+  readonly #make: () => O
+  #chain: OperatorSnapshot[] = []
+  operator: O
+  context: HarnessContext
+
+  constructor(make: () => O, context: HarnessContext) {
+    this.#make = make
+    this.context = context
+    this.operator = make()
+    this.operator.open?.(context)
+  }
+
+  afterEvent(): void {
+    const changes = this.context.trackChanges && this.#chain.length > 0
+    if (!changes) this.#chain = []
+    this.#chain.push(takeSnapshot(this, changes ? "changes" : "all"))
+    this.context = this.context.restarted()
+    this.operator = this.#make()
+    this.operator.open?.(this.context)
+    restoreSnapshots(this, [this.#chain])
+  }
+}
+
+const CANCELLED_EVERY = 3
+
+/** Captured while it goes on: one entry per table and event. */
+class CapturedSubject<O extends Operator<never, never>> implements Subject<O> {
+  readonly operator: O
+  readonly context: HarnessContext
+  #capture: OperatorCapture | undefined
+  #expected: readonly string[] = []
+  #captures = 0
+
+  constructor(operator: O, context: HarnessContext) {
+    this.operator = operator
+    this.context = context
+    operator.open?.(context)
+  }
+
+  afterEvent(): void {
+    if (this.#capture === undefined) {
+      this.#expected = canonicalSnapshot([takeSnapshot(this, "all")])
+      this.#capture = new OperatorCapture(this, "all")
+      this.#captures += 1
+      return
+    }
+    const snapshot = this.#capture.write(1)
+    if (snapshot === undefined && this.#captures % CANCELLED_EVERY !== 0) return
+    if (snapshot === undefined) this.#capture.cancel()
+    else {
+      const [found, expected] = [canonicalSnapshot([snapshot]).join("\n"), this.#expected.join("\n")]
+      invariant(found === expected, () => `a capture wrote\n${found}\nand was taken of\n${expected}`)
+    }
+    this.#capture = undefined
   }
 }
 
@@ -125,29 +246,44 @@ export class HarnessContext implements OperatorContext {
   readonly operatorId = "tested"
   readonly subtask = 0
   readonly parallelism = 1
-  readonly sides = new Map<string, Emission<unknown>[]>()
-  readonly stores = new Map<string, KeyedStore<unknown>>()
-  readonly counts = { late: 0, skipped: 0 }
+  readonly trackChanges: boolean
+  sides = new Map<string, Emission<unknown>[]>()
+  counts = { late: 0, skipped: 0 }
+  readonly stores = new Map<string, HeapKeyedStore<unknown>>()
   keyHash = 0
   watermarkMs = Number.NEGATIVE_INFINITY
   nowMs: number
   wakes = 0
 
-  constructor(nowMs = 0) {
+  constructor(nowMs = 0, trackChanges = false) {
     this.nowMs = nowMs
+    this.trackChanges = trackChanges
+  }
+
+  /** The world of the instance that takes over: what came out so far is kept, state is not. */
+  restarted(): HarnessContext {
+    const context = new HarnessContext(this.nowMs, this.trackChanges)
+    context.sides = this.sides
+    context.counts = this.counts
+    context.watermarkMs = this.watermarkMs
+    return context
   }
 
   now(): number {
     return this.nowMs
   }
 
-  keyedStore<V>(name: string): KeyedStore<V> {
+  keyedStore<V>(name: string, codec?: StateCodec<V> | undefined): KeyedStore<V> {
     let store = this.stores.get(name)
     if (store === undefined) {
-      store = new HeapKeyedStore<unknown>()
+      store = new HeapKeyedStore<unknown>(DEFAULT_KEY_GROUPS, {
+        name,
+        codec: codec as StateCodec<unknown> | undefined,
+        trackChanges: this.trackChanges,
+      })
       this.stores.set(name, store)
     }
-    return store as KeyedStore<V>
+    return store as unknown as KeyedStore<V>
   }
 
   side(tag: string): Output<unknown> {

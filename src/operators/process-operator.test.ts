@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest"
 import { NO_TIME } from "../records/index.ts"
-import { HarnessContext, type HarnessInput, type HarnessOptions, runOperator } from "./operator-harness.ts"
+import type { StateCodec } from "../state/index.ts"
+import {
+  HARNESS_WORLDS,
+  HarnessContext,
+  type HarnessInput,
+  type HarnessOptions,
+  runOperator,
+} from "./operator-harness.ts"
 import { ProcessOperator } from "./process-operator.ts"
 import { type ProcessContext, type ProcessSpec, type StateDeclarations, valueState } from "./process-spec.ts"
 
@@ -22,14 +29,13 @@ function runKeyed<States extends StateDeclarations>(
   input: readonly HarnessInput<Reading>[],
   options: HarnessOptions,
 ) {
-  const operator = new ProcessOperator({ spec, keyOf: (r: Reading) => r.device })
-  return { operator, ...runOperator(operator, input, options) }
+  return runOperator(() => new ProcessOperator({ spec, keyOf: (r: Reading) => r.device }), input, options)
 }
 
 const texts = (outputs: readonly { readonly value: string; readonly timeMs: number }[]) =>
   outputs.map(({ value, timeMs }) => `${value} @${timeMs}`)
 
-describe.each([Number.POSITIVE_INFINITY, 1, 2])("ProcessOperator with room for %d", (roomFor) => {
+describe.each(HARNESS_WORLDS)("ProcessOperator with room for $roomFor, $mode", (world) => {
   it("keeps declared state per key, and emits at the record's time or the one given", () => {
     const { records, stores } = runKeyed(
       {
@@ -43,7 +49,7 @@ describe.each([Number.POSITIVE_INFINITY, 1, 2])("ProcessOperator with room for %
         },
       },
       readings(["a", 1], ["b", 2], ["a", 3], ["a", 4], ["a", 5]),
-      { roomFor },
+      world,
     )
     expect(texts(records)).toEqual(["a 1 @1", "b 1 @2", "a 2 @3", "a 3 @4", "a full @1000", "a 1 @5"])
     expect(stores.get("seen")!.size).toBe(2)
@@ -62,7 +68,7 @@ describe.each([Number.POSITIVE_INFINITY, 1, 2])("ProcessOperator with room for %
         },
       },
       readings(["b", 5], ["a", 1], ["a", 5], 10, 15, ["c", 90], 95),
-      { roomFor },
+      world,
     )
     expect(main.map((o) => ("value" in o ? `${o.value} @${o.timeMs}` : o.watermarkMs))).toEqual([
       10,
@@ -88,7 +94,7 @@ describe.each([Number.POSITIVE_INFINITY, 1, 2])("ProcessOperator with room for %
         onTimer: (timeMs, ctx) => ctx.emit(`${ctx.key} ${timeMs}`),
       },
       readings(["a", 1], ["a", 1], ["b", 1], ["b", 2], 150),
-      { roomFor },
+      world,
     )
     expect(texts(records)).toEqual(["a 100 @100", "a 200 @200", "b 200 @200"])
   })
@@ -105,7 +111,7 @@ describe.each([Number.POSITIVE_INFINITY, 1, 2])("ProcessOperator with room for %
         },
       },
       readings(50, ["a", 110], 60),
-      { roomFor },
+      world,
     )
     expect(texts(records)).toEqual(["10 @10", "20 @20", "30 @30"])
   })
@@ -121,7 +127,7 @@ describe.each([Number.POSITIVE_INFINITY, 1, 2])("ProcessOperator with room for %
         },
       },
       readings(["a", 40], ["b", 30]),
-      { roomFor },
+      world,
     )
     expect(main).toEqual([
       { value: "last of a", timeMs: 7 },
@@ -140,7 +146,7 @@ describe.each([Number.POSITIVE_INFINITY, 1, 2])("ProcessOperator with room for %
         },
       },
       readings(["a", 3]),
-      { roomFor, nowMs: 77 },
+      { ...world, nowMs: 77 },
     )
     expect(records).toEqual([])
     expect(sides.get("odd")).toEqual([
@@ -148,8 +154,10 @@ describe.each([Number.POSITIVE_INFINITY, 1, 2])("ProcessOperator with room for %
       { value: 77, timeMs: 9 },
     ])
   })
+})
 
-  it("fires many timers without passing its bound", () => {
+describe("ProcessOperator", () => {
+  it.each([Number.POSITIVE_INFINITY, 1, 2])("fires many timers without passing its bound of %d", (roomFor) => {
     const { records, mostInOutput } = runKeyed(
       { onRecord: (value, ctx) => ctx.timers.register(value.at), onTimer: (timeMs, ctx) => ctx.emit(`${timeMs}`) },
       [...readings(...Array.from({ length: 3_000 }, (_, i) => ["a", i] as const)), { watermarkMs: 10_000 }],
@@ -158,9 +166,7 @@ describe.each([Number.POSITIVE_INFINITY, 1, 2])("ProcessOperator with room for %
     expect(records.map(({ value }) => value)).toEqual(Array.from({ length: 3_000 }, (_, i) => `${i}`))
     if (roomFor < 3_000) expect(mostInOutput).toBe(roomFor)
   })
-})
 
-describe("ProcessOperator", () => {
   const nowhere = { full: false, emit: () => undefined }
 
   it("gives the step back when a timer always sets the next one", () => {
@@ -207,6 +213,66 @@ describe("ProcessOperator", () => {
     const spec = { state: { seen: valueState<number>() }, onRecord: () => undefined }
     expect(() => new ProcessOperator({ spec })).toThrowError(
       expect.objectContaining({ code: "NOT_KEYED", message: expect.stringMatching(/the state seen/) }),
+    )
+  })
+
+  it("keeps values of a class with a codec, and refuses them without one in the first capture", () => {
+    class Seen {
+      readonly times: number[] = []
+    }
+    const spec = (
+      codec?: StateCodec<Seen>,
+    ): ProcessSpec<Reading, string, string, { seen: ReturnType<typeof valueState<Seen>> }> => ({
+      state: { seen: valueState<Seen>(codec) },
+      onRecord(value, ctx) {
+        const seen = ctx.state.seen.get() ?? new Seen()
+        seen.times.push(value.at)
+        ctx.state.seen.set(seen)
+        ctx.emit(`${seen instanceof Seen} ${seen.times.join()}`)
+      },
+    })
+    const codec = {
+      encode: (seen: Seen) => seen.times,
+      decode: (plain: unknown) => Object.assign(new Seen(), { times: plain as number[] }),
+    }
+    const { records } = runKeyed(spec(codec), readings(["a", 1], ["a", 2]), { mode: "restored" })
+    expect(texts(records)).toEqual(["true 1 @1", "true 1,2 @2"])
+    expect(() => runKeyed(spec(), readings(["a", 1]), { mode: "restored" })).toThrowError(
+      expect.objectContaining({
+        code: "STATE_NOT_SERIALIZABLE",
+        message: expect.stringMatching(/the state "seen" of key "a".*the class Seen/),
+      }),
+    )
+  })
+
+  it("merges what subtasks remembered: the earliest watermark, the newest time, ended if all had", () => {
+    const ends: string[] = []
+    const make = () => {
+      const operator = new ProcessOperator<Reading, string, string>({
+        keyOf: (r) => r.device,
+        spec: {
+          onRecord: () => undefined,
+          onEnd: (ctx) => ends.push(`${ctx.timeMs} of ${ctx.watermarkMs}`) && undefined,
+        },
+      })
+      operator.open(new HarnessContext())
+      return operator
+    }
+    const progress = (watermarkMs: number, newestMs: number, ended: boolean) => ({ watermarkMs, newestMs, ended })
+    const merged = make()
+    merged.restoreValue([progress(20, 30, true), progress(10, 40, false)])
+    expect(merged.captureValue()).toEqual(progress(10, 40, false))
+    merged.finish(nowhere)
+    const ended = make()
+    ended.restoreValue([progress(20, 30, true), progress(10, 40, true)])
+    ended.finish(nowhere)
+    expect(ends).toEqual(["40 of 10"])
+  })
+
+  it("refuses a state whose name begins with $ with STATE_NAME_RESERVED", () => {
+    const spec = { state: { $timers: valueState<number>() }, onRecord: () => undefined }
+    expect(() => new ProcessOperator({ spec, keyOf: () => 1 })).toThrowError(
+      expect.objectContaining({ code: "STATE_NAME_RESERVED", message: expect.stringMatching(/call it "timers"/) }),
     )
   })
 

@@ -1,7 +1,7 @@
 import type { Operator, OperatorContext, Output } from "../contracts/index.ts"
 import { describe, EngineError } from "../errors/index.ts"
 import { NO_TIME } from "../records/index.ts"
-import { type Key, type KeyedStore, keyIdentity } from "../state/index.ts"
+import { type Key, type KeyedStore, keyIdentity, type StateCodec, type StateTable, TimerTable } from "../state/index.ts"
 import { TimerQueue } from "../time/index.ts"
 import type {
   NoStates,
@@ -28,7 +28,11 @@ export interface ProcessOperatorOptions<In, Out, K extends Key = Key, States ext
  *   downstream; the watermark is handed on when all of them have fired. Timers set by timers fire in the same sweep if due.
  * - `onEnd` runs after the last timer and before the end of event time is handed on, so that what it emits is on time.
  *
+ * - Checkpoints hold the declared states, the timers, the watermark and newest time that the function sees, and whether `onEnd`
+ *   has run. Subtasks merge to the earliest watermark, the newest time, and ended if all had.
+ *
  * @throws {EngineError} NOT_KEYED when the function declares state and there is no `keyOf`
+ * @throws {EngineError} STATE_NAME_RESERVED when a state's name begins with "$"
  */
 export class ProcessOperator<In, Out, K extends Key = Key, States extends StateDeclarations = NoStates>
   implements Operator<In, Out>
@@ -36,6 +40,7 @@ export class ProcessOperator<In, Out, K extends Key = Key, States extends StateD
   readonly #spec: ProcessSpec<In, Out, K, States>
   readonly #keyOf: ((value: In) => K) | undefined
   readonly #run: Run<Out, K, States>
+  readonly #tables: readonly StateTable[]
   #firing = false
   #ended = false
   #newestMs = NO_TIME
@@ -43,9 +48,12 @@ export class ProcessOperator<In, Out, K extends Key = Key, States extends StateD
   constructor(options: ProcessOperatorOptions<In, Out, K, States>) {
     this.#spec = options.spec
     this.#keyOf = options.keyOf
-    const names = Object.keys(options.spec.state ?? {})
+    const declared: StateDeclarations = options.spec.state ?? {}
+    const names = Object.keys(declared)
     if (names.length > 0 && options.keyOf === undefined) throw notKeyed(`the state ${names.join(", ")}`)
-    this.#run = new Run(names, options.keyOf !== undefined)
+    for (const name of names) if (name.startsWith("$")) throw nameReserved(name)
+    this.#run = new Run(declared, options.keyOf !== undefined)
+    this.#tables = options.keyOf === undefined ? [] : [new TimerTable(this.#run.queue)]
   }
 
   /** True while due timers, or the end, wait for room downstream. */
@@ -73,7 +81,8 @@ export class ProcessOperator<In, Out, K extends Key = Key, States extends StateD
   }
 
   onWatermark(watermarkMs: number, out: Output<Out>): void {
-    this.#run.watermarkMs = watermarkMs
+    // A restored one is not taken back.
+    this.#run.watermarkMs = Math.max(this.#run.watermarkMs, watermarkMs)
     this.#firing = true
     this.resume(out)
   }
@@ -100,6 +109,21 @@ export class ProcessOperator<In, Out, K extends Key = Key, States extends StateD
     this.#end()
   }
 
+  tables(): readonly StateTable[] {
+    return this.#tables
+  }
+
+  captureValue(): ProcessProgress {
+    return { watermarkMs: this.#run.watermarkMs, newestMs: this.#newestMs, ended: this.#ended }
+  }
+
+  restoreValue(values: readonly unknown[]): void {
+    const former = values as readonly ProcessProgress[]
+    this.#run.watermarkMs = Math.min(...former.map(({ watermarkMs }) => watermarkMs))
+    this.#newestMs = Math.max(...former.map(({ newestMs }) => newestMs))
+    this.#ended = former.every(({ ended }) => ended)
+  }
+
   #end(): void {
     if (this.#ended) return
     this.#ended = true
@@ -107,6 +131,13 @@ export class ProcessOperator<In, Out, K extends Key = Key, States extends StateD
     this.#run.leaveKey()
     this.#spec.onEnd?.(this.#run)
   }
+}
+
+/** What a snapshot holds beside state and timers. */
+interface ProcessProgress {
+  readonly watermarkMs: number
+  readonly newestMs: number
+  readonly ended: boolean
 }
 
 /** What the user's function sees, for the record, timer or end at hand. One object per operator, changed in place. */
@@ -123,9 +154,9 @@ class Run<Out, K extends Key, States extends StateDeclarations> implements Proce
   timeMs = NO_TIME
   watermarkMs = Number.NEGATIVE_INFINITY
 
-  constructor(stateNames: readonly string[], keyed: boolean) {
+  constructor(declared: StateDeclarations, keyed: boolean) {
     this.#keyed = keyed
-    this.#states = stateNames.map((name) => new CurrentValueState(name, this))
+    this.#states = Object.entries(declared).map(([name, { codec }]) => new CurrentValueState(name, codec, this))
     this.state = Object.fromEntries(this.#states.map((state) => [state.name, state])) as unknown as typeof this.state
     this.timers = {
       register: (timeMs) => {
@@ -141,7 +172,8 @@ class Run<Out, K extends Key, States extends StateDeclarations> implements Proce
 
   open(context: OperatorContext): void {
     this.context = context
-    for (const state of this.#states) state.store = context.keyedStore(state.name)
+    for (const state of this.#states) state.store = context.keyedStore(state.name, state.codec)
+    if (context.trackChanges === true) this.queue.trackChanges()
   }
 
   enterKey(key: K, keyHash: number): void {
@@ -183,11 +215,17 @@ class Run<Out, K extends Key, States extends StateDeclarations> implements Proce
 /** A declared state, for whatever key is current. */
 class CurrentValueState implements ValueState<unknown> {
   readonly name: string
+  readonly codec: StateCodec<unknown> | undefined
   readonly #run: { keyFor(what: string): Key; readonly keyHash: number }
   store!: KeyedStore<unknown>
 
-  constructor(name: string, run: { keyFor(what: string): Key; readonly keyHash: number }) {
+  constructor(
+    name: string,
+    codec: StateCodec<unknown> | undefined,
+    run: { keyFor(what: string): Key; readonly keyHash: number },
+  ) {
     this.name = name
+    this.codec = codec
     this.#run = run
   }
 
@@ -210,6 +248,14 @@ class CurrentValueState implements ValueState<unknown> {
 
 function notKeyed(what: string): EngineError {
   return new EngineError("NOT_KEYED", `Cannot use ${what}: the stream is not keyed; call keyBy before process`)
+}
+
+function nameReserved(name: string): EngineError {
+  return new EngineError(
+    "STATE_NAME_RESERVED",
+    `Cannot declare the state "${name}": names that begin with "$" are the engine's; call it "${name.replace(/^\$+/, "") || "state"}"`,
+    { details: { name } },
+  )
 }
 
 function noCurrentKey(what: string): EngineError {

@@ -1,4 +1,4 @@
-import type { Key } from "../state/index.ts"
+import type { Key, StateCodec } from "../state/index.ts"
 
 /**
  * A step that the user writes: sees every record, keeps state per key, sets timers, emits what it likes and where.
@@ -72,9 +72,12 @@ export interface ProcessTimers {
   delete(timeMs: number): void
 }
 
-/** One value of the current key. */
+/** One value of the current key. In checkpoints: plain data, or what a codec makes of it. */
 export interface ValueState<V> {
-  /** undefined when nothing was set for this key. */
+  /**
+   * undefined when nothing was set for this key. Get it anew in every call, do not keep it; and `set` it after changing it in
+   * place.
+   */
   get(): V | undefined
   set(value: V): void
   clear(): void
@@ -83,6 +86,7 @@ export interface ValueState<V> {
 /** Declares a state that holds one value per key. Made with `valueState<V>()`. */
 export interface ValueStateDeclaration<V> {
   readonly kind: "value"
+  readonly codec?: StateCodec<V>
   /** Carries the type only, never there. */
   readonly valueType?: V
 }
@@ -98,9 +102,12 @@ export type StateDeclarations = Readonly<Record<string, ValueStateDeclaration<un
 export type NoStates = Readonly<Record<never, never>>
 type StateValue<D> = D extends ValueStateDeclaration<infer V> ? V : never
 
-/** Declares a state that holds one value per key, for the `state` of a `ProcessSpec`. */
-export function valueState<V>(): ValueStateDeclaration<V> {
-  return { kind: "value" }
+/**
+ * Declares a state that holds one value per key, for the `state` of a `ProcessSpec`.
+ * @param codec for values that are no plain data, e.g. instances of a class
+ */
+export function valueState<V>(codec?: StateCodec<V>): ValueStateDeclaration<V> {
+  return codec === undefined ? { kind: "value" } : { kind: "value", codec }
 }
 
 /** Names the type of the records that a `ProcessSpec` emits, for its `emits`. */

@@ -13,6 +13,6 @@ export {
   type WatermarkElement,
 } from "./element.ts"
 export { MsgpackCodec } from "./msgpack-codec.ts"
-export { findUnserializable, type Unserializable } from "./plainness.ts"
+export { findUnserializable, mayTravel, type Unserializable } from "./plainness.ts"
 export { NO_TIME, RecordBatch } from "./record-batch.ts"
 export type { ValueCodec } from "./value-codec.ts"

@@ -30,6 +30,26 @@ export function inspect(value: unknown): Plainness {
   return inspectAt(value, 0)
 }
 
+/**
+ * Whether a value may go to another thread. For edges where it does not, but might with another placement: so that what is
+ * refused does not depend on where a subtask lives. About 30 ns for a flat record.
+ */
+export function mayTravel(value: unknown): boolean {
+  return isFlat(value) || inspect(value) !== Plainness.REFUSED
+}
+
+/** A primitive, or a plain object of primitives: most records, and quick to tell. */
+function isFlat(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return typeof value !== "function" && typeof value !== "symbol"
+  if (getPrototypeOf(value) !== PLAIN_OBJECT) return false
+  for (const key in value) {
+    const field = (value as Record<string, unknown>)[key]
+    if (typeof field === "object" ? field !== null : typeof field === "function" || typeof field === "symbol")
+      return false
+  }
+  return true
+}
+
 const SURROGATE = /[\ud800-\udfff]/
 
 /** Whether a string has no lone surrogate. The pattern first: on the common strings, which have none at all, it is faster. */

@@ -4,6 +4,6 @@
  * Read watermark-merger.ts first.
  */
 export { type Duration, type DurationUnit, durationMs, signedDurationMs } from "./duration.ts"
-export { type Timer, TimerQueue } from "./timer-queue.ts"
+export { type RegisteredTimer, type Timer, type TimerCapture, TimerQueue } from "./timer-queue.ts"
 export { WatermarkGenerator } from "./watermark-generator.ts"
 export { NO_CHANGE, WatermarkMerger } from "./watermark-merger.ts"

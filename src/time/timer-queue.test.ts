@@ -78,3 +78,60 @@ describe("TimerQueue", () => {
     expect(times).toEqual(Array.from({ length: 100 }, (_, i) => i * 10))
   })
 })
+
+describe("TimerQueue.capture()", () => {
+  function captured(queue: TimerQueue<string>, kind: "all" | "changes" = "all", meanwhile?: () => void) {
+    const capture = queue.capture(kind)
+    meanwhile?.()
+    const seen: string[] = []
+    while (!capture.write(1, (timer, removed) => seen.push(`${removed ? "-" : "+"}${timer.key}@${timer.timeMs}`)));
+    return { capture, seen: seen.toSorted() }
+  }
+
+  it("is what was registered when it was taken, also what is deleted, taken, or registered anew after", () => {
+    const queue = newQueue()
+    for (const key of ["a", "b", "c", "d"]) queue.register(key, 1, 10)
+    queue.delete("a", 10)
+    const { seen } = captured(queue, "all", () => {
+      queue.delete("b", 10)
+      queue.nextDue(10)
+      queue.register("b", 1, 10)
+      queue.register("e", 1, 10)
+    })
+    expect(seen).toEqual(["+b@10", "+c@10", "+d@10"])
+  })
+
+  it("of changes is what was registered or removed since the last, of what it held", () => {
+    const queue = newQueue()
+    queue.trackChanges()
+    for (const key of ["a", "b", "c"]) queue.register(key, 1, 10)
+    captured(queue)
+    queue.delete("a", 10)
+    queue.register("d", 1, 10)
+    queue.register("e", 1, 10)
+    queue.delete("e", 10)
+    expect(queue.nextDue(10)?.key).toBe("b")
+    const { capture, seen } = captured(queue, "changes")
+    expect(seen).toEqual(["+d@10", "-a@10", "-b@10"])
+    expect(captured(queue, "changes").seen).toEqual([])
+    capture.cancel()
+    queue.delete("d", 10)
+    expect(captured(queue, "changes").seen.filter((line) => line !== "-d@10")).toEqual(["-a@10", "-b@10"])
+  })
+
+  it("load() keeps the order of registration among equal times, whatever the order of loading", () => {
+    const queue = newQueue()
+    for (const [key, sequence] of [
+      ["c", 7],
+      ["a", 3],
+      ["d", 9],
+      ["b", 5],
+    ] as const) {
+      queue.load({ key, keyHash: 1, timeMs: 10, sequence })
+    }
+    queue.register("e", 1, 10)
+    queue.load({ key: "a", keyHash: 1, timeMs: 10, sequence: 8 })
+    queue.unload("d", 10)
+    expect(takeAll(queue, 10)).toEqual(["b@10", "c@10", "a@10", "e@10"])
+  })
+})

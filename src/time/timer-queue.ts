@@ -1,3 +1,5 @@
+import { invariant } from "../errors/index.ts"
+
 /** An event-time timer of one key. */
 export interface Timer<K> {
   readonly key: K
@@ -6,11 +8,30 @@ export interface Timer<K> {
   readonly timeMs: number
 }
 
-interface Entry<K> extends Timer<K> {
-  /** Registration number: breaks ties in time. */
+/** A timer with its place among those of equal time: what is saved of it. */
+export interface RegisteredTimer<K> extends Timer<K> {
+  /** Registration number, rising: breaks ties in time. */
   readonly sequence: number
-  cancelled: boolean
 }
+
+/** The timers that were in a queue when they were captured. */
+export interface TimerCapture<K> {
+  /**
+   * Looks at up to `budget` more timers and shows those that are part of the capture, removed ones first.
+   * @returns true when all have been shown
+   */
+  write(budget: number, visit: (timer: RegisteredTimer<K>, removed: boolean) => void): boolean
+  /** Declares the capture void: its changes belong to the next one again. */
+  cancel(): void
+}
+
+interface Entry<K> extends RegisteredTimer<K> {
+  /** The number of the capture after which it was deleted or taken; LIVE before. */
+  removedAfter: number
+}
+
+/** Later than every capture. A small integer to the engine, as Infinity is not. */
+const LIVE = 2 ** 30
 
 /** Below this many entries, cancelled ones are left for `nextDue` to find. */
 const COMPACT_FROM = 64
@@ -23,7 +44,7 @@ const COMPACT_FROM = 64
  *   registration; a deleted one never (TIM-4).
  *
  * State: O(timers) memory. O(log n) to register and to take, O(1) to delete (entries stay in the heap until they come up
- * or make up half of it, then it is rebuilt: O(1) amortised).
+ * or make up half of it, then it is rebuilt: O(1) amortised). A capture copies the array of references, and nothing else.
  * Source: binary heap with its keys in an array of their own, as in flatqueue.
  */
 export class TimerQueue<K> {
@@ -34,10 +55,21 @@ export class TimerQueue<K> {
   #entries: Entry<K>[] = []
   #size = 0
   #sequence = 0
+  /** Captures taken so far. */
+  #captures = 0
+  /** Timers with a smaller sequence were part of the last capture, or loaded: their removal is a change. */
+  #capturedTo = 0
+  /** Such timers that were removed since, when changes are tracked. */
+  #removed: Entry<K>[] | undefined
 
   /** @param identityOf what tells two keys apart as a Map does: `keyIdentity` of state/ */
   constructor(identityOf: (key: K) => unknown) {
     this.#identityOf = identityOf
+  }
+
+  /** From now on "changes" can be captured. */
+  trackChanges(): void {
+    this.#removed ??= []
   }
 
   /** Timers that are registered and neither deleted nor taken. */
@@ -50,27 +82,35 @@ export class TimerQueue<K> {
    * @returns false when the key already has a timer for this time
    */
   register(key: K, keyHash: number, timeMs: number): boolean {
-    const identity = this.#identityOf(key)
-    let ofKey = this.#byKey.get(identity)
-    if (ofKey === undefined) {
-      ofKey = new Map()
-      this.#byKey.set(identity, ofKey)
-    }
+    const ofKey = this.#timersOf(key)
     if (ofKey.has(timeMs)) return false
-    const entry: Entry<K> = { key, keyHash, timeMs, sequence: this.#sequence++, cancelled: false }
-    ofKey.set(timeMs, entry)
-    this.#size++
-    this.#push(entry)
+    this.#add(ofKey, { key, keyHash, timeMs, sequence: this.#sequence++, removedAfter: LIVE })
     return true
+  }
+
+  /**
+   * Loads a captured timer, in place of one of its key and time. It keeps its place among those of equal time; timers
+   * registered later come after it.
+   */
+  load({ key, keyHash, timeMs, sequence }: RegisteredTimer<K>): void {
+    this.unload(key, timeMs)
+    this.#add(this.#timersOf(key), { key, keyHash, timeMs, sequence, removedAfter: LIVE })
+    if (sequence >= this.#sequence) this.#sequence = sequence + 1
+    this.#capturedTo = this.#sequence
+  }
+
+  /** Takes back what was loaded: as `delete`, but no change. */
+  unload(key: K, timeMs: number): void {
+    const entry = this.#byKey.get(this.#identityOf(key))?.get(timeMs)
+    if (entry !== undefined) this.#discard(entry)
   }
 
   /** @returns false when there is no such timer */
   delete(key: K, timeMs: number): boolean {
     const entry = this.#byKey.get(this.#identityOf(key))?.get(timeMs)
     if (entry === undefined) return false
-    entry.cancelled = true
-    this.#forget(entry)
-    if (this.#entries.length >= COMPACT_FROM && this.#size * 2 < this.#entries.length) this.#compact()
+    this.#noteRemoval(entry)
+    this.#discard(entry)
     return true
   }
 
@@ -78,11 +118,73 @@ export class TimerQueue<K> {
   nextDue(watermarkMs: number): Timer<K> | undefined {
     while (this.#times.length > 0 && this.#times[0]! <= watermarkMs) {
       const entry = this.#pop()
-      if (entry.cancelled) continue
+      if (entry.removedAfter !== LIVE) continue
+      this.#noteRemoval(entry)
       this.#forget(entry)
       return entry
     }
     return undefined
+  }
+
+  /**
+   * Captures the timers that are registered now, whatever becomes of them before they are written. O(timers), but only a
+   * copy of references.
+   * @param kind "changes": those registered or removed since the last capture, to be shown as such
+   */
+  capture(kind: "all" | "changes"): TimerCapture<K> {
+    invariant(kind === "all" || this.#removed !== undefined, "changes of timers are captured, but not tracked")
+    const number = ++this.#captures
+    const [from, upTo] = [this.#capturedTo, this.#sequence]
+    const removed = this.#removed
+    this.#capturedTo = upTo
+    if (removed !== undefined) this.#removed = []
+    const gone = kind === "changes" ? removed! : []
+    const entries = this.#entries.slice()
+    let at = 0
+    return {
+      write(budget, visit) {
+        const end = Math.min(at + budget, gone.length + entries.length)
+        for (; at < end && at < gone.length; at++) visit(gone[at]!, true)
+        for (; at < end; at++) {
+          const entry = entries[at - gone.length]!
+          if (entry.removedAfter >= number && (kind === "all" || entry.sequence >= from)) visit(entry, false)
+        }
+        return at === gone.length + entries.length
+      },
+      cancel: () => {
+        this.#capturedTo = Math.min(this.#capturedTo, from)
+        if (removed !== undefined) this.#removed = removed.concat(this.#removed ?? [])
+      },
+    }
+  }
+
+  #timersOf(key: K): Map<number, Entry<K>> {
+    const identity = this.#identityOf(key)
+    let ofKey = this.#byKey.get(identity)
+    if (ofKey === undefined) {
+      ofKey = new Map()
+      this.#byKey.set(identity, ofKey)
+    }
+    return ofKey
+  }
+
+  #add(ofKey: Map<number, Entry<K>>, entry: Entry<K>): void {
+    ofKey.set(entry.timeMs, entry)
+    this.#size++
+    this.#push(entry)
+  }
+
+  /** Removes a timer whose entry stays in the heap until it comes up. */
+  #discard(entry: Entry<K>): void {
+    entry.removedAfter = this.#captures
+    this.#forget(entry)
+    if (this.#entries.length >= COMPACT_FROM && this.#size * 2 < this.#entries.length) this.#compact()
+  }
+
+  /** A timer that a snapshot holds is about to go. */
+  #noteRemoval(entry: Entry<K>): void {
+    entry.removedAfter = this.#captures
+    if (this.#removed !== undefined && entry.sequence < this.#capturedTo) this.#removed.push(entry)
   }
 
   #forget(entry: Entry<K>): void {
@@ -97,10 +199,9 @@ export class TimerQueue<K> {
     const times = this.#times
     const entries = this.#entries
     let place = times.length
-    // A new entry has the largest sequence of all, so among equal times it stays below.
     while (place > 0) {
       const parent = (place - 1) >> 1
-      if (times[parent]! <= entry.timeMs) break
+      if (!this.#before(entry.timeMs, entry, times[parent]!, entries[parent]!)) break
       times[place] = times[parent]!
       entries[place] = entries[parent]!
       place = parent
@@ -141,7 +242,7 @@ export class TimerQueue<K> {
   }
 
   #compact(): void {
-    this.#entries = this.#entries.filter((entry) => !entry.cancelled)
+    this.#entries = this.#entries.filter((entry) => entry.removedAfter === LIVE)
     this.#times = this.#entries.map((entry) => entry.timeMs)
     for (let place = (this.#entries.length >> 1) - 1; place >= 0; place--) {
       this.#sink(place, this.#times[place]!, this.#entries[place]!)

@@ -1,7 +1,8 @@
 import type { Aggregate, Operator, OperatorContext, Output } from "../contracts/index.ts"
 import { describe, EngineError } from "../errors/index.ts"
-import { type Key, keyIdentity } from "../state/index.ts"
-import { Pane } from "./_pane.ts"
+import { type Key, keyIdentity, type StateTable, stateCodecOf } from "../state/index.ts"
+import type { Pane } from "./_pane.ts"
+import { PaneTable } from "./_pane-table.ts"
 import type { TumblingWindows } from "./tumbling-windows.ts"
 import type { TimeWindow } from "./window.ts"
 
@@ -24,9 +25,12 @@ export interface TumblingWindowOptions<In, K extends Key, Acc, R, Out> {
  *   downstream; the watermark is handed on after them. The end of input fires every window.
  * - A record whose window has fired (end - 1 <= watermark) is late: counted, and handed to the side output "late" with its
  *   own time, never dropped in silence (WIN-4 with no lateness allowed).
- * - A fired window leaves nothing behind (WIN-5).
+ * - A fired window leaves nothing behind (WIN-5); where changes are tracked, it is kept until the next checkpoint.
+ * - Checkpoints hold the open windows and the watermark: after a restore the same records are late (WIN-7, FLINK-24501).
+ *   Subtasks merge to the earliest watermark.
  *
- * @throws {EngineError} WINDOW_NO_TIME for a record without a usable event time
+ * @throws {EngineError} WINDOW_NO_TIME for a record without a usable event time; STATE_INCOMPATIBLE when the state of windows
+ * of another size or offset is restored
  * State: by window, then by key, so that a window's keys need no timer each. O(open windows x keys) memory; per record a
  * comparison with the last window, one Map lookup and one `add`.
  */
@@ -38,9 +42,8 @@ export class TumblingWindowOperator<In, K extends Key, Acc, R, Out> implements O
   #context!: OperatorContext
   #late!: Output<unknown>
   #watermarkMs = Number.NEGATIVE_INFINITY
-  /** Open windows by start, and the same by rising end. None of them is due. */
-  readonly #byStart = new Map<number, Pane<K, Acc>>()
-  readonly #byEnd: Pane<K, Acc>[] = []
+  /** The open windows. None of them is due. */
+  readonly #panes: PaneTable<K, Acc>
   /** The open window that took the last record: the next one is most likely in it too. */
   #last: Pane<K, Acc> | undefined
   /** Windows that are due, by rising end; the first has emitted up to `#cursor`. */
@@ -52,6 +55,10 @@ export class TumblingWindowOperator<In, K extends Key, Acc, R, Out> implements O
     this.#assigner = options.assigner
     this.#aggregate = options.aggregate
     this.#result = options.result
+    this.#panes = new PaneTable({
+      sizeMs: options.assigner.sizeMs,
+      codec: stateCodecOf<Acc>(options.aggregate, "the aggregate"),
+    })
   }
 
   get pending(): boolean {
@@ -60,13 +67,13 @@ export class TumblingWindowOperator<In, K extends Key, Acc, R, Out> implements O
 
   /** Windows that hold state: open ones and those not emitted to the end. */
   get windows(): number {
-    return this.#byEnd.length + this.#due.length
+    return this.#panes.open.length + this.#due.length
   }
 
   /** Accumulators held, over all windows. */
   get accumulators(): number {
     let accumulators = 0
-    for (const pane of this.#byEnd) accumulators += pane.entries.length
+    for (const pane of this.#panes.open) accumulators += pane.entries.length
     for (const pane of this.#due) accumulators += pane.entries.length
     return accumulators
   }
@@ -74,6 +81,7 @@ export class TumblingWindowOperator<In, K extends Key, Acc, R, Out> implements O
   open(context: OperatorContext): void {
     this.#context = context
     this.#late = context.side(LATE_TAG)
+    if (context.trackChanges === true) this.#panes.trackChanges()
   }
 
   onRecord(value: In, timeMs: number, _out: Output<Out>): void {
@@ -88,19 +96,19 @@ export class TumblingWindowOperator<In, K extends Key, Acc, R, Out> implements O
       this.#last = pane
     }
     const key = this.#keyOf(value)
-    const entry = pane.find(keyIdentity(key)) ?? pane.add(key, this.#context.keyHash, this.#aggregate.create())
+    const panes = this.#panes
+    const entry =
+      pane.find(keyIdentity(key)) ?? pane.add(key, this.#context.keyHash, this.#aggregate.create(), panes.epoch)
+    if (entry.epoch !== panes.epoch) panes.touch(pane, entry)
     entry.accumulator = this.#aggregate.add(entry.accumulator, value)
   }
 
   onWatermark(watermarkMs: number, out: Output<Out>): void {
-    this.#watermarkMs = watermarkMs
-    let due = 0
-    while (due < this.#byEnd.length && this.#byEnd[due]!.end - 1 <= watermarkMs) due++
-    if (due > 0) {
-      for (const pane of this.#byEnd.splice(0, due)) {
-        this.#byStart.delete(pane.start)
-        this.#due.push(pane)
-      }
+    // A restored one is not taken back.
+    if (watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs
+    const due = this.#panes.takeDue(this.#watermarkMs)
+    if (due.length > 0) {
+      for (const pane of due) this.#due.push(pane)
       this.#last = undefined
     }
     this.resume(out)
@@ -110,7 +118,8 @@ export class TumblingWindowOperator<In, K extends Key, Acc, R, Out> implements O
     const due = this.#due
     let fired = 0
     for (; fired < due.length; fired++) {
-      const { entries, window, end } = due[fired]!
+      const pane = due[fired]!
+      const { entries, window, end } = pane
       for (; this.#cursor < entries.length; this.#cursor++) {
         if (out.full) {
           due.splice(0, fired)
@@ -120,26 +129,54 @@ export class TumblingWindowOperator<In, K extends Key, Acc, R, Out> implements O
         out.emit(this.#result(key, window, this.#aggregate.result(accumulator)), end - 1)
       }
       this.#cursor = 0
+      this.#panes.purge(pane)
     }
     due.length = 0
+  }
+
+  tables(): readonly StateTable[] {
+    return [this.#panes]
+  }
+
+  captureValue(): WindowProgress {
+    const { sizeMs, offsetMs } = this.#assigner
+    return { watermarkMs: this.#watermarkMs, sizeMs, offsetMs }
+  }
+
+  restoreValue(values: readonly unknown[]): void {
+    const former = values as readonly WindowProgress[]
+    const { sizeMs, offsetMs } = this.#assigner
+    for (const of of former)
+      if (of.sizeMs !== sizeMs || of.offsetMs !== offsetMs) throw otherWindows(of, this.#assigner)
+    this.#watermarkMs = Math.min(...former.map(({ watermarkMs }) => watermarkMs))
+    this.#panes.settle()
   }
 
   /** The open window of a time, made if need be, or undefined when it has fired. */
   #paneOf(timeMs: number): Pane<K, Acc> | undefined {
     if (!(Math.abs(timeMs) <= Number.MAX_SAFE_INTEGER)) throw noTime(timeMs)
     const start = this.#assigner.startOf(timeMs)
-    const open = this.#byStart.get(start)
+    const open = this.#panes.find(start)
     if (open !== undefined) return open
-    const end = start + this.#assigner.sizeMs
-    if (end - 1 <= this.#watermarkMs) return undefined
-    const pane = new Pane<K, Acc>(start, end)
-    this.#byStart.set(start, pane)
-    // Nearly always the newest: search from the back.
-    let place = this.#byEnd.length
-    while (place > 0 && this.#byEnd[place - 1]!.end > end) place--
-    this.#byEnd.splice(place, 0, pane)
-    return pane
+    return start + this.#assigner.sizeMs - 1 <= this.#watermarkMs ? undefined : this.#panes.add(start)
   }
+}
+
+/** What a snapshot holds beside the windows. */
+interface WindowProgress {
+  readonly watermarkMs: number
+  readonly sizeMs: number
+  readonly offsetMs: number
+}
+
+function otherWindows(saved: WindowProgress, { sizeMs, offsetMs }: TumblingWindows): EngineError {
+  return new EngineError(
+    "STATE_INCOMPATIBLE",
+    `Cannot restore windows of ${saved.sizeMs} ms with offset ${saved.offsetMs} ms into windows of ${sizeMs} ms with offset ` +
+      `${offsetMs} ms: what they have counted cannot be cut anew; give the windows their former size and offset, or start ` +
+      "the job without the snapshot",
+    { details: { savedSizeMs: saved.sizeMs, savedOffsetMs: saved.offsetMs, sizeMs, offsetMs } },
+  )
 }
 
 function noTime(timeMs: number): EngineError {

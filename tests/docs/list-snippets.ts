@@ -33,7 +33,7 @@ export interface Expectation {
  * - ` ```ts ` is run: with `export default pipeline(` as a job called job.ts, without as a script
  * - ` ```ts name.ts ` likewise, under that name; later snippets of the page can import it
  * - ` ```ts no-run ` and ` ```ts name.ts no-run ` are only compiled
- * - ` ```json data.ndjson `, or any other language and file name, is a file that later snippets find beside them
+ * - ` ```jsonl data.ndjson `, or any other language and file name, is a file that later snippets find beside them
  * - ` ```sql flights.parquet ` is a query whose rows make that file
  * - ` ```text output `, `error`, `plan` and `written <folder>` say what the snippet before them does
  */

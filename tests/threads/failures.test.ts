@@ -100,7 +100,7 @@ describe("JobHandle", () => {
 
   test("stop() drains: every record read is written", async () => {
     const job = await run(MODULE, { workers: 2, params: { count: 50_000_000 } })
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    while (job.readMetrics().recordsIn === 0) await new Promise((resolve) => setTimeout(resolve, 20))
     const result = await job.stop()
     expect(result.status).toBe("stopped")
     expect(result.metrics.recordsIn).toBeGreaterThan(0)

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest"
+import type { Aggregate } from "../../contracts/index.ts"
+import { MsgpackCodec } from "../../records/index.ts"
 import { combineAggregates, count, countDistinct, defineAggregate, max, mean } from "./index.ts"
 
 interface Flight {
@@ -19,6 +21,70 @@ const make = () =>
     maxDelay: max((f: Flight) => f.delay),
     carriers: countDistinct((f: Flight) => f.carrier),
   })
+
+/** Through a snapshot's bytes. */
+function throughBytes<Acc>(aggregate: Aggregate<never, Acc, unknown>, accumulator: Acc): Acc {
+  const codec = new MsgpackCodec()
+  return aggregate.decode!(codec.decode(codec.encode([aggregate.encode!(accumulator)]))[0])
+}
+
+describe("combineAggregates() in snapshots", () => {
+  it("gives back every part, by name, and goes on with it", () => {
+    const combined = make()
+    const restored = throughBytes(combined, combined.add(combined.create(), flights[0]!))
+    for (const flight of flights.slice(1)) combined.add(restored, flight)
+    expect(combined.result(restored)).toEqual({ flights: 3, meanDelay: 12, maxDelay: 30, carriers: 2 })
+    const other = combineAggregates({ maxDelay: max((f: Flight) => f.delay), flights: count() })
+    const plain = combined.encode(restored)
+    expect(other.result(other.decode(plain))).toEqual({ maxDelay: 30, flights: 3 })
+  })
+
+  it("runs a part through its own encode and decode", () => {
+    const carriers = defineAggregate<Flight, Names, number>({
+      create: () => new Names([]),
+      add: (names, flight) => new Names([...names.list, flight.carrier]),
+      merge: (left, right) => new Names([...left.list, ...right.list]),
+      result: (names) => names.list.length,
+      encode: (names) => names.list,
+      decode: (plain) => new Names(plain as string[]),
+    })
+    const combined = combineAggregates({ carriers, flights: count() })
+    const restored = throughBytes(combined, combined.add(combined.create(), flights[0]!))
+    expect(combined.result(combined.add(restored, flights[1]!))).toEqual({ carriers: 2, flights: 2 })
+  })
+
+  it("takes any name for a field", () => {
+    const names = ["__proto__", "constructor", "a b", '"', "`$" + "{x}`", "\n"]
+    const combined = combineAggregates(Object.fromEntries(names.map((name) => [name, count()])))
+    const restored = throughBytes(combined, combined.add(combined.create(), 1))
+    for (const name of names) {
+      expect(Object.getOwnPropertyDescriptor(combined.result(restored), name)?.value).toBe(1)
+    }
+  })
+
+  it("refuses a snapshot that lacks a part with STATE_INCOMPATIBLE, and half a codec with STATE_CODEC_INCOMPLETE", () => {
+    expect(() => make().decode({ flights: 1, meanDelay: { sum: 1, count: 1 } })).toThrowError(
+      expect.objectContaining({
+        code: "STATE_INCOMPATIBLE",
+        message: expect.stringMatching(/the aggregate "maxDelay": the snapshot has flights, meanDelay only/),
+      }),
+    )
+    expect(() => combineAggregates({ half: { ...count(), encode: () => 1 } })).toThrowError(
+      expect.objectContaining({
+        code: "STATE_CODEC_INCOMPLETE",
+        message: expect.stringMatching(/the aggregate "half"/),
+      }),
+    )
+  })
+})
+
+class Names {
+  readonly list: readonly string[]
+
+  constructor(list: readonly string[]) {
+    this.list = list
+  }
+}
 
 describe("combineAggregates()", () => {
   it("gives each aggregate's result under its name, in the order of naming", () => {

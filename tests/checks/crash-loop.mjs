@@ -1,0 +1,124 @@
+// Runs a job with checkpoints, kills it at random moments, starts it again, and compares what it committed with the
+// plain program: every record once, whatever happened.
+//
+//   node tests/checks/crash-loop.mjs [--kills 5] [--seconds 30] [--seed n]
+import { spawn } from "node:child_process"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+
+const HERE = dirname(fileURLToPath(import.meta.url))
+const COMMAND = join(HERE, "../../bin/millrace.js")
+const JOB = join(HERE, "../fixtures/crash-loop.ts")
+const COUNT = 12_000
+const RATE = 4_000
+
+const { values: options } = parseArgs({
+  options: { kills: { type: "string", default: "4" }, runs: { type: "string", default: "2" }, seed: { type: "string" } },
+})
+const kills = Number(options.kills)
+const runs = Number(options.runs)
+const seed = Number(options.seed ?? process.env.PROPS_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const random = mulberry32(seed)
+console.log(`crash loop with seed ${seed}: ${runs} runs, ${kills} SIGKILLs each, and worker failures`)
+
+const { windows, ids } = oracle()
+let killed = 0
+let failed = 0
+for (let run = 0; run < runs; run++) {
+  const dir = mkdtempSync(join(tmpdir(), "millrace-crash-loop-"))
+  try {
+    const ended = await crashUntilDone(dir, run)
+    const problems = [...compare("windows", dir, windows), ...compare("items", dir, ids)]
+    if (problems.length > 0) failed += 1
+    console.log(`run ${run}: ${ended}; ${problems.length === 0 ? "equal to the oracle" : `DIFFERENT: ${problems.join("; ")}`}`)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+console.log(`crash loop: ${killed} SIGKILLs, ${runs - failed} runs equal to the oracle, ${failed} not`)
+process.exit(failed === 0 ? 0 : 1)
+
+/** Starts the same command again and again until it ends by itself. */
+async function crashUntilDone(dir, run) {
+  const workers = 1 + Math.floor(random() * 2)
+  const parallelism = 1 + Math.floor(random() * 3)
+  const args = [
+    COMMAND, "run", JOB, "--quiet",
+    "--workers", String(workers), "--parallelism", String(parallelism),
+    "--checkpoints", join(dir, "checkpoints"), "--checkpoint-every", "100ms", "--restarts", "1000",
+    "--param", `count=${COUNT}`, "--param", `rate=${RATE}`, "--param", `out=${dir}`, "--param", `failOneIn=${COUNT}`,
+  ]
+  for (let start = 0; ; start++) {
+    const afterMs = start < kills ? 300 + random() * 1500 : undefined
+    const { code, signal, stderr } = await runOnce(args, afterMs)
+    if (signal === "SIGKILL") {
+      killed += 1
+      continue
+    }
+    if (code !== 0) return `FAILED with exit code ${code} after ${start} kills: ${stderr}`
+    return `run ${run} on ${workers} workers x${parallelism} finished after ${start} kills`
+  }
+}
+
+function runOnce(args, killAfterMs) {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] })
+    let stderr = ""
+    child.stderr.on("data", (chunk) => {
+      stderr += chunk
+    })
+    const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), killAfterMs)
+    child.on("close", (code, signal) => {
+      clearTimeout(timer)
+      resolve({ code, signal, stderr })
+    })
+  })
+}
+
+function oracle() {
+  const panes = new Map()
+  const lines = []
+  for (let n = 0; n < COUNT; n++) {
+    const atMs = n * 10 + ((n * 37) % 5) * 10
+    const value = ((n * 31) % 101) + (n % 2 === 0 ? 1000 : 0)
+    lines.push(JSON.stringify({ id: n, value }))
+    const key = `key-${(n * 7) % 13}`
+    const start = Math.floor(atMs / 1000) * 1000
+    const pane = panes.get(`${key}/${start}`) ?? { key, start, items: 0, total: 0 }
+    pane.items += 1
+    pane.total += value
+    panes.set(`${key}/${start}`, pane)
+  }
+  return { windows: [...panes.values()].map((pane) => JSON.stringify(pane)), ids: lines }
+}
+
+/** Every line both ways, as multisets. */
+function compare(name, dir, expected) {
+  const found = readdirSync(join(dir, name))
+    .filter((file) => file.startsWith("part-"))
+    .flatMap((file) => readFileSync(join(dir, name, file), "utf8").split("\n"))
+    .filter((line) => line !== "")
+  const left = new Map()
+  for (const line of expected) left.set(line, (left.get(line) ?? 0) + 1)
+  let surplus = 0
+  for (const line of found) {
+    const times = left.get(line) ?? 0
+    if (times === 0) surplus += 1
+    else left.set(line, times - 1)
+  }
+  const missing = [...left.values()].reduce((sum, times) => sum + times, 0)
+  return surplus + missing === 0 ? [] : [`${name}: ${missing} missing, ${surplus} too many`]
+}
+
+function mulberry32(state) {
+  let a = state >>> 0
+  return () => {
+    a = (a + 0x6d2b79f5) >>> 0
+    let t = Math.imul(a ^ (a >>> 15), a | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}
