@@ -276,8 +276,20 @@ export class Checkpointing {
 type ManifestSource = Manifest["sources"][number]
 type ManifestSplit = ManifestSource["remaining"][number]
 
-/** Commits what a manifest lists. May be called again with the same manifest: sinks then change nothing. */
+/**
+ * Commits what a manifest lists. May be called again with the same manifest: sinks then change nothing.
+ *
+ * @throws {EngineError} CHECKPOINT_SINK_MISSING when it lists output of a sink that is not there
+ */
 export async function commitOf(manifest: Manifest, sinks: readonly PlannedSink[], final: boolean): Promise<void> {
+  for (const { operatorId, committables } of manifest.committables) {
+    if (committables.length === 0 || sinks.some(({ id }) => id === operatorId)) continue
+    throw new EngineError(
+      "CHECKPOINT_SINK_MISSING",
+      `Cannot go on from checkpoint ${manifest.checkpointId}: output of sink "${operatorId}" waits to be committed, and the pipeline has no such sink any more; put it back until one more checkpoint is complete, or start anew in another checkpoint directory`,
+      { details: { checkpointId: manifest.checkpointId, operator: operatorId } },
+    )
+  }
   for (const { id, sink, context } of sinks) {
     const listed = manifest.committables.find(({ operatorId }) => operatorId === id)
     await sink.commit?.((listed?.committables ?? []) as readonly Committable[], { ...context, final })

@@ -83,7 +83,7 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
     const vertex = plan.vertices[subtask.vertex]!
     if (options.restore === undefined) continue
     if (hadEnded(options.restore, vertex, subtask.subtask)) subtask.skipToEnd()
-    else await restoreChain(subtask.chain, options.restore, vertex, subtask.subtask)
+    else await restoreChain(subtask.chain, options.restore, plan, vertex, subtask.subtask)
   }
   return { subtasks, readers }
 }

@@ -15,7 +15,7 @@ import { Attempt, type Workforce } from "./attempt.ts"
 import { Checkpointing, type CheckpointSettings, commitOf, type PlannedSink, progressOf } from "./checkpointing.ts"
 import type { SubtaskShare } from "./control.ts"
 import type { JobEvent, JobHandle, JobResult, JobStatus } from "./job-handle.ts"
-import type { RestoreTask } from "./restore.ts"
+import { restoreTaskOf } from "./restore.ts"
 import { SplitCoordinator, unread } from "./split-coordinator.ts"
 
 export interface JobOptions {
@@ -263,7 +263,7 @@ export class Job implements JobHandle {
               directory: store.folder,
               attempt: number,
               barrierMode: settings!.barrierMode,
-              restore: restoreTask(manifest, directory, this.#plan),
+              restore: manifest === undefined ? undefined : restoreTaskOf(manifest, directory, plan),
             },
       onRunning: () => {
         if (!this.#hasEnded) this.#status = this.#stopRequested ? "stopping" : "running"
@@ -420,17 +420,4 @@ function gather(prepared: Record<string, Committable[]>, share: SubtaskShare): v
     prepared[operatorId] ??= []
     prepared[operatorId].push(...committables)
   }
-}
-
-function restoreTask(manifest: Manifest | undefined, directory: string, plan: PhysicalPlan): RestoreTask | undefined {
-  if (manifest === undefined) return undefined
-  const { jobName, checkpointId, subtasks, watermarks } = manifest
-  if (manifest.plan.keyGroups !== plan.keyGroups) {
-    throw new EngineError(
-      "CHECKPOINT_KEY_GROUPS",
-      `Cannot go on from checkpoint ${checkpointId}: it has ${manifest.plan.keyGroups} key groups, the pipeline has ${plan.keyGroups}; set the pipeline's keyGroups option back, they are fixed for the life of a job`,
-      { details: { checkpointId } },
-    )
-  }
-  return { directory, jobName, checkpointId, keyGroups: plan.keyGroups, subtasks, watermarks }
 }

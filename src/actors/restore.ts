@@ -1,5 +1,5 @@
 import { EngineError } from "../errors/index.ts"
-import type { Vertex } from "../plan/index.ts"
+import type { PhysicalPlan, Vertex } from "../plan/index.ts"
 import { type Manifest, PartReader } from "../snapshot/index.ts"
 import { realDisk } from "../snapshot/store/real-disk.ts"
 import { keyGroupOf, subtaskOfKeyGroup } from "../state/index.ts"
@@ -15,6 +15,36 @@ export interface RestoreTask {
   readonly keyGroups: number
   readonly subtasks: Manifest["subtasks"]
   readonly watermarks: Manifest["watermarks"]
+  /** Parallelism that each operator had. */
+  readonly operators: Manifest["plan"]["operators"]
+}
+
+/**
+ * What a plan needs of a manifest to go on from it.
+ *
+ * @throws {EngineError} CHECKPOINT_KEY_GROUPS, CHECKPOINT_OPERATOR_CHANGED when the pipeline is no longer one that can
+ */
+export function restoreTaskOf(manifest: Manifest, directory: string, plan: PhysicalPlan): RestoreTask {
+  const { jobName, checkpointId, subtasks, watermarks } = manifest
+  if (manifest.plan.keyGroups !== plan.keyGroups) {
+    throw new EngineError(
+      "CHECKPOINT_KEY_GROUPS",
+      `Cannot go on from checkpoint ${checkpointId}: it has ${manifest.plan.keyGroups} key groups, the pipeline has ${plan.keyGroups}; set the pipeline's keyGroups option back, they are fixed for the life of a job`,
+      { details: { checkpointId } },
+    )
+  }
+  const kinds = new Map(plan.vertices.flatMap(({ operators }) => operators.map(({ id, kind }) => [id, kind])))
+  for (const { operatorId, kind } of manifest.plan.operators) {
+    const now = kinds.get(operatorId)
+    if (now === undefined || now === kind) continue
+    throw new EngineError(
+      "CHECKPOINT_OPERATOR_CHANGED",
+      `Cannot go on from checkpoint ${checkpointId}: "${operatorId}" was a ${kind} operator and is a ${now} operator now; give operators names of their own with .name(...), or start anew in another checkpoint directory`,
+      { details: { checkpointId, operator: operatorId } },
+    )
+  }
+  const { operators } = manifest.plan
+  return { directory, jobName, checkpointId, keyGroups: plan.keyGroups, subtasks, watermarks, operators }
 }
 
 /** Whether this subtask had ended before the checkpoint: it has nothing left to do. */
@@ -25,42 +55,49 @@ export function hadEnded(restore: RestoreTask, vertex: Vertex, subtask: number):
 }
 
 /**
- * Loads the state of one subtask's operators: entries of the key groups that are its own now, whoever held them then.
- * Values that belong to no key come from its former self, or from all former subtasks when their number has changed.
+ * Loads the state of one subtask's operators: entries of the key groups that are its own now, whoever held them then, in
+ * whatever chain. Values that belong to no key come from its former self, or from all former subtasks when their number
+ * has changed.
  *
  * @throws {EngineError} CHECKPOINT_STATE_UNCLAIMED for state that no operator of the pipeline asks for
  */
-export async function restoreChain(chain: Chain, restore: RestoreTask, vertex: Vertex, subtask: number): Promise<void> {
-  const former = restore.subtasks.filter(({ vertexId }) => vertexId === vertex.id)
-  const sameShape = former.length === vertex.parallelism
+export async function restoreChain(
+  chain: Chain,
+  restore: RestoreTask,
+  plan: PhysicalPlan,
+  vertex: Vertex,
+  subtask: number,
+): Promise<void> {
+  const { keyGroups } = restore
+  const mine = new Set(vertex.operators.map(({ id }) => id))
+  const known = new Set(plan.vertices.flatMap(({ operators }) => operators.map(({ id }) => id)))
   const tables = new Map(chain.tables.map((owned) => [`${owned.operatorId}/${owned.table.name}`, owned.table]))
+  const formerParallelism = new Map(restore.operators.map((each) => [each.operatorId, each.parallelism]))
+  const isMyGroup = (group: number): boolean => subtaskOfKeyGroup(group, keyGroups, vertex.parallelism) === subtask
   const values = new Map<string, unknown[]>()
-  const owner = (keyHash: number): number =>
-    subtaskOfKeyGroup(keyGroupOf(keyHash, restore.keyGroups), restore.keyGroups, vertex.parallelism)
-  for (const share of former) {
+
+  for (const share of restore.subtasks) {
     for (const handle of share.parts) {
-      const reader = await PartReader.open({
-        disk: realDisk(),
-        directory: restore.directory,
-        handle,
-        jobName: restore.jobName,
-      })
+      const reader = await PartReader.open({ ...restore, disk: realDisk(), handle })
       try {
-        for await (const { block, bytes } of reader.select()) {
-          if (block.table === VALUE_TABLE) {
-            if (sameShape && share.subtask !== subtask) continue
-            const known = values.get(block.operatorId) ?? []
-            values.set(block.operatorId, [...known, decodeValue(bytes)])
-            continue
+        for (const { operatorId, table } of reader.blocks) {
+          if (!known.has(operatorId)) throw unclaimed(restore, operatorId, table)
+        }
+        for (const operatorId of mine) {
+          for await (const { block, bytes } of reader.select({ operatorId })) {
+            if (block.table === VALUE_TABLE) {
+              const sameShape = formerParallelism.get(operatorId) === vertex.parallelism
+              if (sameShape && share.subtask !== subtask) continue
+              values.set(operatorId, [...(values.get(operatorId) ?? []), decodeValue(bytes)])
+              continue
+            }
+            if (block.keyGroup !== undefined && !isMyGroup(block.keyGroup)) continue
+            const table = tables.get(`${operatorId}/${block.table}`)
+            if (table === undefined) throw unclaimed(restore, operatorId, block.table)
+            for (const entry of decodeEntries(bytes)) {
+              if (isMyGroup(keyGroupOf(entry.keyHash, keyGroups))) table.load(entry)
+            }
           }
-          if (
-            block.keyGroup !== undefined &&
-            subtaskOfKeyGroup(block.keyGroup, restore.keyGroups, vertex.parallelism) !== subtask
-          )
-            continue
-          const table = tables.get(`${block.operatorId}/${block.table}`)
-          if (table === undefined) throw unclaimed(restore, block.operatorId, block.table)
-          for (const entry of decodeEntries(bytes)) if (owner(entry.keyHash) === subtask) table.load(entry)
         }
       } finally {
         await reader.close()

@@ -157,6 +157,7 @@ export class CheckpointCoordinator<P> {
   #periodicDueMs: number
   #savepointAsked = false
   #finalAsked = false
+  /** Later than now only after a final checkpoint has failed. */
   #finalDueMs = Number.NEGATIVE_INFINITY
   #completed = 0
   #failed = 0
@@ -360,6 +361,7 @@ export class CheckpointCoordinator<P> {
         `Cannot publish checkpoint ${checkpointId}: ${error instanceof Error ? error.message : String(error)}; see that the checkpoint folder is there, writable and not full`,
         { cause: error, retriable: true, details: { checkpointId } },
       ),
+      nowMs,
       actions,
     )
     this.#pause(nowMs)
@@ -448,14 +450,20 @@ export class CheckpointCoordinator<P> {
     const current = this.#current!
     this.#current = undefined
     this.#phase = Phase.IDLE
-    this.#failedWith(current, reason, actions)
+    this.#failedWith(current, reason, nowMs, actions)
     this.#pause(nowMs)
   }
 
-  #failedWith({ checkpointId, kind }: Current<P>, reason: EngineError, actions: CoordinatorAction<P>[]): void {
+  #failedWith(
+    { checkpointId, kind }: Current<P>,
+    reason: EngineError,
+    nowMs: number,
+    actions: CoordinatorAction<P>[],
+  ): void {
     actions.push({ type: "abort", checkpointId, kind, reason })
     this.#failed += 1
     if (kind === "savepoint") return
+    if (kind === "final") this.#finalDueMs = nowMs + Math.max(this.#minPauseMs, FINAL_RETRY_MS)
     this.#failedInARow += 1
     if (this.#phase !== Phase.IDLE || this.#failedInARow <= this.#tolerableFailures) return
     this.#phase = Phase.STOPPED
@@ -471,7 +479,6 @@ export class CheckpointCoordinator<P> {
 
   #pause(nowMs: number): void {
     this.#periodicDueMs = Math.max(this.#periodicDueMs, nowMs + this.#minPauseMs)
-    this.#finalDueMs = nowMs + Math.max(this.#minPauseMs, FINAL_RETRY_MS)
   }
 
   /** The checkpoint whose publishing has ended. */

@@ -7,6 +7,10 @@ export type Key = KeyPart | readonly KeyPart[]
  * Every call names the key and its hash (contracts/operator.ts: `keyHash`), so that a key is hashed once.
  */
 export interface KeyedStore<V> {
+  /**
+   * A value that is changed in place is to be `set` afterwards, and got anew in the next call of the operator: a capture in
+   * between has to see it go out.
+   */
   get(key: Key, keyHash: number): V | undefined
   set(key: Key, keyHash: number, value: V): void
   delete(key: Key, keyHash: number): boolean

@@ -23,7 +23,7 @@ interface Section<K extends Key, Acc> {
   readonly purged: boolean
 }
 
-/** A running capture of a PaneTable. Windows that fire meanwhile stay part of it: firing changes no accumulator. O(windows) to take. */
+/** A running capture of a PaneTable. Windows that fire meanwhile stay part of it. O(windows) to take. */
 export class PaneCapture<K extends Key, Acc> implements TableCapture {
   readonly #options: PaneCaptureOptions<K, Acc>
   readonly #sections: readonly Section<K, Acc>[]

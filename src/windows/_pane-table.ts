@@ -68,7 +68,7 @@ export class PaneTable<K extends Key, Acc> implements StateTable {
     return this.#insert(new Pane(start, start + this.#sizeMs, this.epoch))
   }
 
-  /** To be called before the accumulator of an entry changes that is not of the present epoch. */
+  /** To be called before the accumulator of an entry that is not of the present epoch changes, or is given away. */
   touch(pane: Pane<K, Acc>, entry: PaneEntry<K, Acc>): void {
     this.#capture?.touch(pane, entry)
     pane.touchedIn = this.epoch

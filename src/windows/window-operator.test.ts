@@ -236,6 +236,29 @@ describe("TumblingWindowOperator", () => {
     expect(captured("changes")).toEqual([])
   })
 
+  it("a capture holds still when a result is the accumulator and its receiver changes it", () => {
+    const operator = new TumblingWindowOperator({
+      keyOf: (sale: Sale) => sale.shop,
+      assigner: tumbling(10),
+      aggregate: defineAggregate<Sale, number[], number[]>({
+        create: () => [],
+        add: (amounts, sale) => [...amounts, sale.amount],
+        merge: (left, right) => [...left, ...right],
+        result: (amounts) => amounts,
+      }),
+      result: (_key, _window, amounts) => amounts,
+    })
+    operator.open(new HarnessContext())
+    operator.onRecord({ shop: "a", amount: 1 }, 5, { full: false, emit: () => undefined })
+    const captured: unknown[] = []
+    const capture = operator
+      .tables()[0]!
+      .capture("all", { put: ({ value }) => void captured.push(structuredClone(value)) })
+    operator.onWatermark(9, { full: false, emit: (amounts) => void amounts.push(99) })
+    capture.write(100)
+    expect(captured).toEqual([[0, [1]]])
+  })
+
   it("refuses to be captured while windows fire", () => {
     const operator = newOperator()
     operator.open(new HarnessContext())

@@ -125,7 +125,10 @@ export class TumblingWindowOperator<In, K extends Key, Acc, R, Out> implements O
           due.splice(0, fired)
           return
         }
-        const { key, accumulator } = entries[this.#cursor]!
+        const entry = entries[this.#cursor]!
+        // The result may hold the accumulator itself, and then it belongs to whoever gets it.
+        if (entry.epoch !== this.#panes.epoch) this.#panes.touch(pane, entry)
+        const { key, accumulator } = entry
         out.emit(this.#result(key, window, this.#aggregate.result(accumulator)), end - 1)
       }
       this.#cursor = 0

@@ -16,7 +16,11 @@ const COUNT = 12_000
 const RATE = 4_000
 
 const { values: options } = parseArgs({
-  options: { kills: { type: "string", default: "4" }, runs: { type: "string", default: "2" }, seed: { type: "string" } },
+  options: {
+    kills: { type: "string", default: "4" },
+    runs: { type: "string", default: "2" },
+    seed: { type: "string" },
+  },
 })
 const kills = Number(options.kills)
 const runs = Number(options.runs)
@@ -30,10 +34,12 @@ let failed = 0
 for (let run = 0; run < runs; run++) {
   const dir = mkdtempSync(join(tmpdir(), "millrace-crash-loop-"))
   try {
-    const ended = await crashUntilDone(dir, run)
+    const ended = await crashUntilDone(dir)
     const problems = [...compare("windows", dir, windows), ...compare("items", dir, ids)]
     if (problems.length > 0) failed += 1
-    console.log(`run ${run}: ${ended}; ${problems.length === 0 ? "equal to the oracle" : `DIFFERENT: ${problems.join("; ")}`}`)
+    console.log(
+      `run ${run}: ${ended}; ${problems.length === 0 ? "equal to the oracle" : `DIFFERENT: ${problems.join("; ")}`}`,
+    )
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
@@ -42,24 +48,47 @@ console.log(`crash loop: ${killed} SIGKILLs, ${runs - failed} runs equal to the 
 process.exit(failed === 0 ? 0 : 1)
 
 /** Starts the same command again and again until it ends by itself. */
-async function crashUntilDone(dir, run) {
-  const workers = 1 + Math.floor(random() * 2)
-  const parallelism = 1 + Math.floor(random() * 3)
-  const args = [
-    COMMAND, "run", JOB, "--quiet",
-    "--workers", String(workers), "--parallelism", String(parallelism),
-    "--checkpoints", join(dir, "checkpoints"), "--checkpoint-every", "100ms", "--restarts", "1000",
-    "--param", `count=${COUNT}`, "--param", `rate=${RATE}`, "--param", `out=${dir}`, "--param", `failOneIn=${COUNT}`,
-  ]
+async function crashUntilDone(dir) {
+  const shapes = []
+  // Another number of workers and subtasks at every start: each restart is a rescale.
+  const argsOf = () => {
+    const workers = 1 + Math.floor(random() * 2)
+    const parallelism = 1 + Math.floor(random() * 4)
+    shapes.push(`${workers}x${parallelism}`)
+    return [
+      COMMAND,
+      "run",
+      JOB,
+      "--quiet",
+      "--workers",
+      String(workers),
+      "--parallelism",
+      String(parallelism),
+      "--checkpoints",
+      join(dir, "checkpoints"),
+      "--checkpoint-every",
+      "100ms",
+      "--restarts",
+      "1000",
+      "--param",
+      `count=${COUNT}`,
+      "--param",
+      `rate=${RATE}`,
+      "--param",
+      `out=${dir}`,
+      "--param",
+      `failOneIn=${COUNT}`,
+    ]
+  }
   for (let start = 0; ; start++) {
     const afterMs = start < kills ? 300 + random() * 1500 : undefined
-    const { code, signal, stderr } = await runOnce(args, afterMs)
+    const { code, signal, stderr } = await runOnce(argsOf(), afterMs)
     if (signal === "SIGKILL") {
       killed += 1
       continue
     }
     if (code !== 0) return `FAILED with exit code ${code} after ${start} kills: ${stderr}`
-    return `run ${run} on ${workers} workers x${parallelism} finished after ${start} kills`
+    return `finished after ${start} kills, as ${shapes.join(" ")} (workers x parallelism)`
   }
 }
 

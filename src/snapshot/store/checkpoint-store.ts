@@ -430,17 +430,19 @@ export class CheckpointStore {
 
   async #checkPart(directory: string, handle: PartHandle): Promise<void> {
     const path = `${directory}/${handle.file}`
+    let sizeBytes: number
     try {
-      const { sizeBytes } = await this.#disk.stat(path)
-      if (sizeBytes === handle.bytes) return
-      throw new EngineError(
-        "CHECKPOINT_PART_CUT",
-        `Cannot publish a checkpoint: part ${path} has ${sizeBytes} bytes, ${handle.bytes} were written; leave the checkpoint directory to the job`,
-        { details: { file: path, byte: sizeBytes } },
-      )
+      sizeBytes = (await this.#disk.stat(path)).sizeBytes
     } catch (error) {
-      throw readFailed("PART", path, error)
+      // Whatever else the disk says tells nothing about the part.
+      throw errnoOf(error) === "ENOENT" ? readFailed("PART", path, error) : error
     }
+    if (sizeBytes === handle.bytes) return
+    throw new EngineError(
+      "CHECKPOINT_PART_CUT",
+      `Cannot publish a checkpoint: part ${path} has ${sizeBytes} bytes, ${handle.bytes} were written; leave the checkpoint directory to the job`,
+      { details: { file: path, byte: sizeBytes } },
+    )
   }
 
   /** A part that stands with the checkpoints, of a finished subtask or below a delta, is copied: a savepoint stands alone. */

@@ -200,7 +200,10 @@ describe("PartWriter", () => {
     const hex = Array.from(disk.peek(path), (byte) => byte.toString(16).padStart(2, "0")).join("")
     expect(handle).toEqual(GOLDEN_HANDLE)
     expect(hex).toBe(GOLDEN.join(""))
-    disk.poke(path, Uint8Array.from(GOLDEN.join("").match(/../g) ?? [], (digits) => Number.parseInt(digits, 16)))
+    disk.poke(
+      path,
+      Uint8Array.from(GOLDEN.join("").match(/../g) ?? [], (digits) => Number.parseInt(digits, 16)),
+    )
     expect((await readAll(GOLDEN_HANDLE)).map(({ bytes }) => decodeUtf8(bytes))).toEqual(["zero", "five"])
   })
 })
