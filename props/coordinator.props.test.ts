@@ -553,7 +553,7 @@ for (const [name, { bounds, laws }] of Object.entries(WORLDS)) {
 
     beforeAll(() => {
       found = explore(bounds)
-    }, 20_000)
+    }, 60_000)
 
     for (const law of laws) {
       it(`${law}: ${LAWS[law]}`, () => {

@@ -1,3 +1,4 @@
+import { invariant } from "../errors/index.ts"
 import type { EntryWriter } from "./entry-writer.ts"
 import { hashKey } from "./key-hash.ts"
 import type { KeyIdentity } from "./key-identity.ts"
@@ -59,8 +60,12 @@ export class HeapCapture<V> implements TableCapture {
             this.#options.writer.check()
             return false
           }
-          const identity = this.#keys.next().value as KeyIdentity
-          if (!settled.has(identity)) this.#handOver(group, identity, settled)
+          const next = this.#keys.next()
+          invariant(
+            next.done !== true,
+            () => `${this.#left[group]} keys of group ${group} left it while it was captured`,
+          )
+          if (!settled.has(next.value)) this.#handOver(group, next.value, settled)
         }
       }
       this.#keys = undefined

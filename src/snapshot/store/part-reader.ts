@@ -119,13 +119,14 @@ export class PartReader {
 
   /** Reads all and checks every checksum, in pieces of at most 1 MiB. */
   async verify(): Promise<void> {
-    const chunk = new Uint8Array(CHUNK_BYTES)
+    const longest = this.#blocks.reduce((most, { info }) => Math.max(most, info.bytes), 0)
+    const chunk = new Uint8Array(Math.min(CHUNK_BYTES, longest))
     for (const block of this.#blocks) {
       await this.#checkHead(block)
       const start = payloadOffset(block)
       let checksum = 0
       for (let done = 0; done < block.info.bytes; ) {
-        const piece = chunk.subarray(0, Math.min(CHUNK_BYTES, block.info.bytes - done))
+        const piece = chunk.subarray(0, Math.min(chunk.length, block.info.bytes - done))
         await this.#readExactly(piece, start + done)
         checksum = crc32(piece, checksum)
         done += piece.length

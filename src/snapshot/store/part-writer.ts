@@ -44,6 +44,8 @@ export interface BlockInput {
 }
 
 const BUFFER_BYTES = 256 * 1024
+/** Many parts are small: the buffer begins so and doubles. */
+const FIRST_BUFFER_BYTES = 4 * 1024
 
 /**
  * Writes one part, block after block. Small blocks leave together, in writes of 256 KiB. One call at a time.
@@ -58,7 +60,7 @@ export class PartWriter {
   readonly #disk: Disk
   readonly #path: string
   readonly #handle: DiskFile
-  readonly #buffer = new Uint8Array(BUFFER_BYTES)
+  #buffer = new Uint8Array(FIRST_BUFFER_BYTES)
   #buffered = 0
   #offset = 0
   readonly #index: Uint8Array[] = []
@@ -205,8 +207,14 @@ export class PartWriter {
       await this.#handle.write(bytes)
       return
     }
+    const needed = this.#buffered + bytes.length
+    if (needed > this.#buffer.length) {
+      const larger = new Uint8Array(Math.min(BUFFER_BYTES, Math.max(needed, 2 * this.#buffer.length)))
+      larger.set(this.#buffer.subarray(0, this.#buffered))
+      this.#buffer = larger
+    }
     this.#buffer.set(bytes, this.#buffered)
-    this.#buffered += bytes.length
+    this.#buffered = needed
   }
 
   async #flush(): Promise<void> {
