@@ -396,7 +396,7 @@ class World {
     for (const [index, { payload, finished }] of parts.entries()) {
       const name = NAMES[index]!
       const isAck = payload === `${name} at ${id}` && !finished
-      const isFinal = finished && payload === this.#finals[name]
+      const isFinal = finished && payload !== undefined && payload === this.#finals[name]
       check("CUT-6", isAck || isFinal, () => `checkpoint ${id} holds "${payload}" of ${name}`)
       // Who ends behind its barrier takes part with its state at the barrier.
       const isBehind = isFinal && this.#acked.has(`${name} ${id}`)
@@ -454,6 +454,9 @@ class World {
     for (const of of NAMES) if (this.#sides[of].lane.length > 0) return { type: "deliver", of }
     for (const of of NAMES) if (this.#sides[of].barrier !== undefined) return { type: "barrier", of }
     if (this.#sides.source.ended && !this.#sides.sink.ended) return { type: "end", of: "sink" }
+    // All that could happen has: only where something was lost may one wait for the timeout.
+    const isHanging = this.#current !== undefined && this.#bounds.losses === undefined
+    check("BAR-3", !isHanging, () => `checkpoint ${this.#current?.id} waits for nothing but its timeout`)
     return { type: "next deadline" }
   }
 
@@ -558,13 +561,13 @@ for (const [name, { bounds, laws }] of Object.entries(WORLDS)) {
     for (const law of laws) {
       it(`${law}: ${LAWS[law]}`, () => {
         expect(found.violation?.law === law ? found.violation.text : undefined).toBeUndefined()
-        expect(found.places).toBeGreaterThan(500)
-        expect(found.completed).toBeGreaterThan(0)
       })
     }
 
     it("CUT-6..LIV-2: no order breaks an invariant, or any other law", () => {
       expect(found.violation?.text).toBeUndefined()
+      expect(found.places).toBeGreaterThan(500)
+      expect(found.completed).toBeGreaterThan(0)
     })
   })
 }

@@ -386,6 +386,7 @@ function newProcess() {
         const seen = ctx.state.seen.get() ?? []
         seen.push(reading.at)
         if (seen.length === 3) {
+          ctx.emit(`${ctx.key} forgotten at ${ctx.watermarkMs}`)
           ctx.state.seen.clear()
           ctx.timers.delete(seen[1]! + 10)
         } else ctx.state.seen.set(seen)

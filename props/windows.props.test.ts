@@ -299,12 +299,12 @@ describe("CUT-5, ST-7: windows", () => {
     { maxLength: 60, size: "max" },
   )
 
-  it("captures of everything and of changes add up to the windows that were open when they were taken", () => {
+  it("captures of everything and of changes add up to the windows that were open when they were taken, and go on", () => {
     fc.assert(
       fc.property(windows, history, steps, (assigner, input, asked) => {
         const driven = new Driven(assigner)
         let chain: OperatorSnapshot[] = []
-        let running: { capture: OperatorCapture; expected: readonly string[]; all: boolean } | undefined
+        let running: { capture: OperatorCapture; expected: readonly string[]; all: boolean; index: number } | undefined
         let last: OperatorCapture | undefined
         /** The state after so many events, of an operator that was never captured before. */
         const contentAfter = (events: number) => {
@@ -317,9 +317,20 @@ describe("CUT-5, ST-7: windows", () => {
           if (running === undefined || snapshot === undefined) return
           chain = running.all ? [snapshot] : [...chain, snapshot]
           expect(canonicalSnapshot(chain)).toEqual(running.expected)
+          const frames = snapshot.entries.get("$panes")!.map((frame) => frame.join())
+          expect(new Set(frames).size).toBe(frames.length)
+          const restored = new Driven(assigner)
+          restoreSnapshots(restored, [chain])
+          for (const event of input.slice(running.index)) restored.take(event)
+          const undisturbed = new Driven(assigner)
+          for (const event of input.slice(0, running.index)) undisturbed.take(event)
+          const emittedBefore = undisturbed.emitted.length
+          for (const event of input.slice(running.index)) undisturbed.take(event)
+          expect(restored.emitted).toEqual(undisturbed.emitted.slice(emittedBefore))
           last = running.capture
           running = undefined
         }
+        input.push({ watermarkMs: END })
         for (let index = 0; index <= input.length; index++) {
           for (const { after, kind, budget } of asked) {
             if (after !== index) continue
@@ -338,6 +349,7 @@ describe("CUT-5, ST-7: windows", () => {
                 capture: new OperatorCapture(driven, all ? "all" : "changes"),
                 expected: contentAfter(index),
                 all,
+                index,
               }
             }
           }

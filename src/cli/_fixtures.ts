@@ -129,6 +129,7 @@ export class FakeJob implements JobHandle {
       status,
       durationMs: 12_000,
       metrics: jobMetrics(),
+      restarts: 0,
       collected: {},
     })
   }
