@@ -1,5 +1,5 @@
 import { EngineError, fromPlainError, type PlainError } from "../errors/index.ts"
-import { createDoorbells, createRing, heartbeat, isSleeping } from "../mailbox/index.ts"
+import { createDoorbells, createRing, heartbeat } from "../mailbox/index.ts"
 import { createMetricsBuffer, type JobMetrics, MetricsReader } from "../observe/index.ts"
 import { listChannels, type PhysicalPlan, workerOf } from "../plan/index.ts"
 import type {
@@ -187,7 +187,7 @@ export class Attempt {
     for (const each of this.#workers) this.#tell(each, "releaseWatermark", vertex)
   }
 
-  /** A worker that neither sleeps nor goes round is stuck in user code. */
+  /** A worker that no longer goes round is stuck in user code. */
   #watchHeartbeats(): NodeJS.Timeout {
     const { doorbells } = this.#buffers
     const { heartbeatTimeoutMs } = this.#options
@@ -195,8 +195,9 @@ export class Attempt {
     return setInterval(() => {
       for (const [worker, seen] of last.entries()) {
         const beat = heartbeat(doorbells, worker)
-        // A worker that has not begun its rounds yet is loading modules.
-        if (beat !== seen.beat || beat === 0 || isSleeping(doorbells, worker)) {
+        // A worker that has not begun its rounds yet is loading modules. One that sleeps beats at every tick all the same;
+        // its sleeping flag says nothing, it is up during the last look around before the sleep.
+        if (beat !== seen.beat || beat === 0) {
           last[worker] = { beat, sinceMs: performance.now() }
         } else if (performance.now() - seen.sinceMs > heartbeatTimeoutMs) {
           this.fail(

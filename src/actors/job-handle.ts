@@ -27,7 +27,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   /** Heap limit of each worker thread in MiB. Default: Node's own. */
   readonly maxHeapMb?: number
-  /** A worker that makes no step for this long fails the job (WORKER_HUNG). Default 60,000 ms. */
+  /** A worker that makes no step for this long fails the job (WORKER_HUNG). Default 60,000 ms, at least 2,000. */
   readonly heartbeatTimeoutMs?: number
   /** Saves the job's progress, so that it survives failures and goes on when it is started again. Without it there are no checkpoints. */
   readonly checkpoint?: CheckpointOptions

@@ -21,6 +21,7 @@ const DEFAULT_RESTART: RestartPolicySpec = {
   maxRestarts: 20,
 }
 const HEARTBEAT_TIMEOUT_MS = 60_000
+const HEARTBEAT_TIMEOUT_MIN_MS = 2_000
 
 /** Loads and plans a module, and starts its job on the threads of `pool`, or on the calling one when there is none. */
 export async function startJob(
@@ -148,13 +149,21 @@ function jobOptions(plan: PhysicalPlan, options: RunOptions): Omit<JobOptions, "
   const checkpoints = options.checkpoint === undefined ? undefined : settingsOf(options.checkpoint)
   return {
     plan,
-    heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? HEARTBEAT_TIMEOUT_MS,
+    heartbeatTimeoutMs: heartbeatTimeoutOf(options),
     print: options.print ?? ((line) => void process.stdout.write(`${line}\n`)),
     onEvent: options.onEvent ?? (() => undefined),
     signal: options.signal,
     checkpoints,
     restart: options.restart ?? (checkpoints === undefined ? { kind: "none" } : DEFAULT_RESTART),
   }
+}
+
+function heartbeatTimeoutOf({ heartbeatTimeoutMs = HEARTBEAT_TIMEOUT_MS }: RunOptions): number {
+  if (heartbeatTimeoutMs >= HEARTBEAT_TIMEOUT_MIN_MS) return heartbeatTimeoutMs
+  throw new EngineError(
+    "OPTION_INVALID",
+    `Cannot use a heartbeat timeout of ${heartbeatTimeoutMs} ms: workers beat once a second when idle; give at least ${HEARTBEAT_TIMEOUT_MIN_MS}`,
+  )
 }
 
 function settingsOf(options: CheckpointOptions): CheckpointSettings {

@@ -146,7 +146,7 @@ export class Sleeper {
   }
 }
 
-/** Whether a worker sleeps or is about to. For a supervisor: a heartbeat may stand still while this is true. */
+/** Whether a worker sleeps or is about to: it may be looking around once more. */
 export function isSleeping(doorbells: SharedArrayBuffer, worker: number): boolean {
   return Atomics.load(wordsOf(doorbells, worker), SLEEPING) === 1
 }

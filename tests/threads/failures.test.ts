@@ -53,7 +53,7 @@ describe("a job on worker threads", () => {
   )
 
   test("ends with WORKER_HUNG when a user function never returns", async () => {
-    const { error, afterMs } = await failureOf("hang", { heartbeatTimeoutMs: 1_000 })
+    const { error, afterMs } = await failureOf("hang", { heartbeatTimeoutMs: 2_000 })
     expect(error.code).toBe("WORKER_HUNG")
     expect(afterMs).toBeLessThan(10_000)
   })

@@ -1,0 +1,108 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { type JobEvent, type JobResult, type RunOptions, run } from "../../dist/index.js"
+
+const MODULE = fileURLToPath(new URL("../fixtures/recovering.ts", import.meta.url))
+const COUNT = 6000
+
+let dir: string
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "millrace-recovery-"))
+})
+afterEach(() => rmSync(dir, { recursive: true, force: true }))
+
+async function runJob(mode: string, more: RunOptions = {}): Promise<{ result: JobResult; events: JobEvent[] }> {
+  const events: JobEvent[] = []
+  const job = await run(MODULE, {
+    workers: 2,
+    params: { mode, marker: join(dir, "marker"), out: join(dir, "out"), count: COUNT },
+    checkpoint: { directory: join(dir, "checkpoints"), every: 100 },
+    restart: { kind: "fixed-delay", delayMs: 50, maxRestarts: 3 },
+    onEvent: (event) => events.push(event),
+    ...more,
+  })
+  return { result: await job.done, events }
+}
+
+/** Ten records per key and second of event time, one hundredth of a second apart. */
+function expected(): string[] {
+  const rows: string[] = []
+  for (let start = 0; start < COUNT * 10; start += 1000) {
+    for (let key = 0; key < 10; key++) rows.push(JSON.stringify({ key, start, records: 10 }))
+  }
+  return rows.sort()
+}
+
+function written(): string[] {
+  return readdirSync(join(dir, "out"))
+    .filter((file) => file.startsWith("part-"))
+    .flatMap((file) =>
+      readFileSync(join(dir, "out", file), "utf8")
+        .trim()
+        .split("\n"),
+    )
+    .filter((line) => line !== "")
+    .sort()
+}
+
+describe("a job with checkpoints", () => {
+  test.each([
+    ["throw", "OPERATOR_FAILED"],
+    ["exit", "WORKER_EXITED"],
+    ["hang", "WORKER_HUNG"],
+  ])("goes on from a checkpoint after a worker's %s, and commits every result once", async (mode, code) => {
+    const { result, events } = await runJob(mode, { heartbeatTimeoutMs: 2000 })
+    expect(result).toMatchObject({ status: "finished", restarts: 1 })
+    const restart = events.find((event) => event.type === "restart")
+    expect(restart).toMatchObject({ attempt: 1, error: { code }, checkpointId: expect.any(Number) })
+    expect(written()).toEqual(expected())
+  })
+
+  test("runs on the calling thread too", async () => {
+    const { result } = await runJob("throw", { workers: 0, parallelism: 2 })
+    expect(result).toMatchObject({ status: "finished", restarts: 1 })
+    expect(written()).toEqual(expected())
+  })
+
+  test("fails when the policy has had enough, and goes on when it is started again", async () => {
+    await expect(runJob("throw", { restart: { kind: "none" } })).rejects.toMatchObject({ code: "OPERATOR_FAILED" })
+    const committedBefore = written().length
+    expect(committedBefore).toBeGreaterThan(0)
+    const { result } = await runJob("throw")
+    expect(result.status).toBe("finished")
+    // It did not begin anew: less was read than there is.
+    expect(result.metrics.recordsIn).toBeLessThan(COUNT)
+    expect(written()).toEqual(expected())
+  })
+
+  test("begins anew once it has finished, and replaces its output", async () => {
+    await runJob("none")
+    const { result } = await runJob("none")
+    expect(result.metrics.recordsIn).toBe(COUNT)
+    expect(written()).toEqual(expected())
+  })
+
+  test("refuses a directory that another run of the job is using", async () => {
+    const running = runJob("none")
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    await expect(runJob("none")).rejects.toMatchObject({ code: "CHECKPOINT_DIR_LOCKED" })
+    await running
+    expect(written()).toEqual(expected())
+  })
+
+  test("stop() commits what was read; the next start begins anew", async () => {
+    const job = await run(MODULE, {
+      workers: 2,
+      params: { marker: join(dir, "marker"), out: join(dir, "out"), count: COUNT },
+      checkpoint: { directory: join(dir, "checkpoints"), every: 100 },
+    })
+    while (job.readMetrics().recordsIn < 1000) await new Promise((resolve) => setTimeout(resolve, 20))
+    const { status, metrics } = await job.stop()
+    expect(status).toBe("stopped")
+    const rows = written().map((line) => JSON.parse(line) as { records: number })
+    expect(rows.reduce((sum, row) => sum + row.records, 0)).toBe(metrics.recordsIn)
+  })
+})
