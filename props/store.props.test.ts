@@ -1,4 +1,7 @@
-/** Laws of the checkpoint store: whatever the disk does and whenever the machine stops, a restore finds one whole checkpoint, the right one. */
+/**
+ * Laws of the checkpoint store: whatever the disk does and whenever the machine stops, a restore finds one whole
+ * checkpoint, the right one.
+ */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import type { EngineError } from "../src/errors/index.ts"
@@ -20,7 +23,10 @@ import { crc32 } from "../src/snapshot/store/crc32.ts"
 /** What a checkpoint of `writeParts` holds. */
 const statesWritten = (id: number): readonly string[] => [`a${id}`, `b${id}`]
 
-/** A small generator of choices that need not shrink: which of many unsynced effects a crash keeps, and how much of a torn write. */
+/**
+ * A small generator of choices that need not shrink: which of many unsynced effects a crash keeps, and how much of a
+ * torn write.
+ */
 function choices(seed: number): () => number {
   let state = seed | 0
   return () => {
@@ -50,7 +56,10 @@ function* crashes(disk: SimDisk, seed: number): Generator<Keep> {
   }
 }
 
-/** Starts anew on a disk and answers the checkpoint found, after checking that it is whole and that nothing had to be passed over. */
+/**
+ * Starts anew on a disk and answers the checkpoint found, after checking that it is whole and that nothing had to be
+ * passed over.
+ */
 async function restoredId(disk: SimDisk): Promise<number | undefined> {
   const warnings: EngineError[] = []
   const store = await openStore(disk, { onWarning: (warning) => void warnings.push(warning) })
@@ -152,7 +161,8 @@ describe("store", () => {
             if (id !== 3 || scenario.kind === "checkpoint") await expectNoLeftovers(after, [next])
           }
         }
-        // A killed process without a crash of the machine: the next process reads what only the cache knows, and then the power fails.
+        // A killed process without a crash of the machine: the next process reads what only the cache knows, and then
+        // the power fails.
         const id = await restoredId(disk)
         for (const keep of crashes(disk, k)) {
           const after = disk.clone()
@@ -190,7 +200,10 @@ describe("store", () => {
     )
   })
 
-  /** Damages one file of checkpoint 2 and answers what the store makes of it: 2 unharmed, 1 with a word about the file, or a refusal. */
+  /**
+   * Damages one file of checkpoint 2 and answers what the store makes of it: 2 unharmed, 1 with a word about the file,
+   * or a refusal.
+   */
   async function afterDamage(
     disk: SimDisk,
     file: string,

@@ -66,6 +66,6 @@ export {
   valueState,
 } from "./operators/index.ts"
 export type { RestartPolicySpec } from "./snapshot/index.ts"
-export type { Key } from "./state/index.ts"
+export type { Key, StateCodec } from "./state/index.ts"
 export type { Duration } from "./time/index.ts"
 export { type TimeWindow, tumbling } from "./windows/index.ts"

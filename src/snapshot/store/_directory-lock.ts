@@ -5,7 +5,10 @@ import type { Disk } from "./disk.ts"
 /** Who locks, and who is alive. `processOwner` of real-disk.ts makes it for this process. */
 export interface LockOwner {
   readonly pid: number
-  /** Tells two processes of one pid apart: the start time, or what the platform has for it. Letters, digits and `_` only. */
+  /**
+   * Tells two processes of one pid apart: the start time, or what the platform has for it. Letters, digits and `_`
+   * only.
+   */
   readonly started: string
   /** Random: tells two stores of one process apart. Letters and digits only. */
   readonly token: string
@@ -19,11 +22,13 @@ const LOOKS = 20
 /**
  * Lets one live process at a time use a directory.
  *
- * A lock is a file `lock.<pid>.<started>.<token>`: its name is all there is, so it cannot be seen half-written, and removing a stale one can never hit
- * a new one. Each contender first makes its file and then looks who else is there. Of two that are alive the one who came second sees the first, so
- * never do both go on; when both came at once, the one with the smaller name stays and looks again while the other withdraws.
+ * A lock is a file `lock.<pid>.<started>.<token>`: its name is all there is, so it cannot be seen half-written, and
+ * removing a stale one can never hit a new one. Each contender first makes its file and then looks who else is there.
+ * Of two that are alive the one who came second sees the first, so never do both go on; when both came at once, the one
+ * with the smaller name stays and looks again while the other withdraws.
  *
- * Does not see processes of other machines or containers: a taken-over lock is then noticed by `isHeld`, which is asked before every publish.
+ * Does not see processes of other machines or containers: a taken-over lock is then noticed by `isHeld`, which is asked
+ * before every publish.
  */
 export class DirectoryLock {
   readonly #disk: Disk
@@ -104,7 +109,8 @@ function parseLock(name: string): readonly Lock[] {
 }
 
 function isLive({ pid, started }: Lock, owner: LockOwner): boolean {
-  // The own pid with another start was that of a process before: in a container it is often the same. With the same start it is a second store here.
+  // The own pid with another start was that of a process before: in a container it is often the same. With the same
+  // start it is a second store here.
   return pid === owner.pid ? started === owner.started : owner.isAlive(pid, started)
 }
 

@@ -7,8 +7,8 @@ export class ShapeError extends Error {
 }
 
 /**
- * A parsed JSON object whose every field must be taken exactly once. Fields are found by own name only, so `__proto__` and
- * `constructor` are as good as missing.
+ * A parsed JSON object whose every field must be taken exactly once. Fields are found by own name only, so `__proto__`
+ * and `constructor` are as good as missing.
  */
 export class Fields {
   readonly #object: object

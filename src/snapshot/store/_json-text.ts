@@ -8,8 +8,8 @@ export type JsonObject = { readonly [field: string]: Json }
 export const MAX_JSON_DEPTH = 64
 
 /**
- * JSON text that reads back as the same value, -0 included. Anything else (NaN, undefined, Date, Map, a hole, a key `__proto__`) is refused here and
- * not at the restore.
+ * JSON text that reads back as the same value, -0 included. Anything else (NaN, undefined, Date, Map, a hole, a key
+ * `__proto__`) is refused here and not at the restore.
  *
  * @throws {EngineError} CHECKPOINT_MANIFEST_INVALID with the path of the value
  */

@@ -17,8 +17,9 @@ export interface CheckpointName {
 const SAFE_NAME_LENGTH = 80
 
 /**
- * Any text as a part of a file name. Names of lower-case letters, digits, `_`, `-` and inner dots stay as they are; others keep what they
- * can and get the checksum of the text, so that two texts are told apart also where file names ignore case.
+ * Any text as a part of a file name. Names of lower-case letters, digits, `_`, `-` and inner dots stay as they are;
+ * others keep what they can and get the checksum of the text, so that two texts are told apart also where file names
+ * ignore case.
  */
 export function safeName(text: string): string {
   if (/^[a-z0-9_-]([a-z0-9_.-]*[a-z0-9_-])?$/.test(text) && text.length <= SAFE_NAME_LENGTH) return text

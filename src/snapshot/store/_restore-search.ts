@@ -61,7 +61,8 @@ export async function listCandidates(disk: Disk, folder: string): Promise<readon
 /**
  * Tries candidates in their order until one is sound: its manifest and every part of it, to the last byte.
  *
- * @throws {EngineError} what is not damage: CHECKPOINT_READ_FAILED, or a version that this release does not read. An older checkpoint is no answer to these
+ * @throws {EngineError} what is not damage: CHECKPOINT_READ_FAILED, or a version that this release does not read. An
+ *   older checkpoint is no answer to these
  */
 export async function findSound(
   disk: Disk,

@@ -64,7 +64,10 @@ export function damaged(
   )
 }
 
-/** Codes that say: this checkpoint cannot be used, an older one may. Anything else is the machine's trouble and not the file's. */
+/**
+ * Codes that say: this checkpoint cannot be used, an older one may. Anything else is the machine's trouble and not the
+ * file's.
+ */
 const DAMAGE: ReadonlySet<string> = new Set([
   "CHECKPOINT_PART_MISSING",
   "CHECKPOINT_PART_CUT",
@@ -78,7 +81,10 @@ export function isDamage(error: unknown): error is EngineError {
   return error instanceof EngineError && DAMAGE.has(error.code)
 }
 
-/** A read that the operating system refused. EIO and a wrong kind of file are damage; no permission or no handles left is not. */
+/**
+ * A read that the operating system refused. EIO and a wrong kind of file are damage; no permission or no handles left
+ * is not.
+ */
 export function readFailed(kind: "PART" | "MANIFEST" | "MARKER" | "FOLDER", file: string, cause: unknown): EngineError {
   if (cause instanceof EngineError) return cause
   const errno = errnoOf(cause)

@@ -1,4 +1,7 @@
-/** Text as UTF-8 and back. The platform's coders, which every JavaScript host has, typed here because the pure tsconfig knows no host. */
+/**
+ * Text as UTF-8 and back. The platform's coders, which every JavaScript host has, typed here because the pure tsconfig
+ * knows no host.
+ */
 interface TextCoders {
   readonly TextEncoder: new () => { encode(text: string): Uint8Array }
   readonly TextDecoder: new (

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, renameSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
@@ -407,7 +407,13 @@ describe("on the real disk", () => {
       expect(point?.manifest.checkpointId).toBe(4)
       expect(await statesOf(disk, point!)).toEqual([["a4"], ["b4"]])
       expect([...(await disk.list(`${again.folder}/checkpoints`))].sort()).toEqual(["2-1.json", "3-1.json"])
-      expect((await readSavepoint(disk, `${again.folder}/savepoints/4-1`)).manifest.kind).toBe("savepoint")
+      const savepoint = `${again.folder}/savepoints/4-1`
+      expect((await readSavepoint(disk, savepoint)).manifest.kind).toBe("savepoint")
+      // A link in place of a part may lead anywhere: it is no part.
+      renameSync(`${savepoint}/parts/4-1-count-0.part`, `${root}/moved`)
+      symlinkSync(`${root}/moved`, `${savepoint}/parts/4-1-count-0.part`)
+      expect(await codeOf(readSavepoint(disk, savepoint))).toBe("CHECKPOINT_PART_DAMAGED")
+      expect((await again.newestSound({ allowRepeat: true })).point?.manifest.checkpointId).toBe(3)
       await again.close()
     } finally {
       rmSync(root, { recursive: true, force: true })

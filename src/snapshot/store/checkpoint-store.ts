@@ -1,4 +1,14 @@
 import { EngineError, invariant } from "../../errors/index.ts"
+import {
+  committedDamaged,
+  fenced,
+  lockLost,
+  markerDamaged,
+  outcomeUnknown,
+  partCut,
+  passedOverWarning,
+  unwritable,
+} from "./_checkpoint-errors.ts"
 import { copyFile } from "./_copy-file.ts"
 import { DirectoryLock, type LockOwner, removeIfThere } from "./_directory-lock.ts"
 import { type Marker, NO_MARKER, readMarker, writeDurably, writeMarker } from "./_marker.ts"
@@ -63,11 +73,12 @@ interface Published extends CheckpointName {
  * The checkpoints of one job on disk. docs/formats/checkpoint.md draws the folder.
  *
  * Promises, whatever crashes and whenever (laws STO-1..5)
- * - After `publish` has resolved the checkpoint is there for good; after it has thrown CHECKPOINT_WRITE_FAILED it is not and never will be. In between, and after
- *   CHECKPOINT_OUTCOME_UNKNOWN, it is there whole or not at all.
- * - What `newestSound` answers is whole to the last byte and will still be there after a crash; what it passed over never comes back.
- * - No file is removed that a retained manifest names: manifests go first, durably, and then what nobody names. Only files that the store or its part
- *   writers have named are ever removed.
+ * - After `publish` has resolved the checkpoint is there for good; after it has thrown CHECKPOINT_WRITE_FAILED it is
+ *   not and never will be. In between, and after CHECKPOINT_OUTCOME_UNKNOWN, it is there whole or not at all.
+ * - What `newestSound` answers is whole to the last byte and will still be there after a crash; what it passed over
+ *   never comes back.
+ * - No file is removed that a retained manifest names: manifests go first, durably, and then what nobody names. Only
+ *   files that the store or its part writers have named are ever removed.
  * - One process at a time; an attempt that `beginAttempt` has replaced can publish nothing.
  *
  * Calls may overlap, they are done one after the other. Begin with `newestSound`: publishing is refused before it.
@@ -106,7 +117,8 @@ export class CheckpointStore {
   /**
    * Makes the folder, locks it, and clears away what crashes have left.
    *
-   * @throws {EngineError} CHECKPOINT_DIR_LOCKED naming the process, CHECKPOINT_DIR_UNWRITABLE, CHECKPOINT_READ_FAILED, CHECKPOINT_RETAIN_INVALID
+   * @throws {EngineError} CHECKPOINT_DIR_LOCKED naming the process, CHECKPOINT_DIR_UNWRITABLE, CHECKPOINT_READ_FAILED,
+   *   CHECKPOINT_RETAIN_INVALID
    */
   static async open(options: CheckpointStoreOptions): Promise<CheckpointStore> {
     const { disk, directory, jobName, retain = DEFAULT_RETAIN, owner } = options
@@ -141,7 +153,10 @@ export class CheckpointStore {
     return this.#highestId
   }
 
-  /** A number for the next attempt of the job, greater than all that have left a trace here. From now on those before it can publish nothing. */
+  /**
+   * A number for the next attempt of the job, greater than all that have left a trace here. From now on those before it
+   * can publish nothing.
+   */
   beginAttempt(): number {
     this.#attempt += 1
     return this.#attempt
@@ -168,14 +183,18 @@ export class CheckpointStore {
   }
 
   /**
-   * Makes a checkpoint the one to restore. All its parts are finished. In the order of law STO-1: names of the parts durable, manifest under another
-   * name durable, rename, name of the manifest durable. Then older checkpoints beyond `retain` go.
+   * Makes a checkpoint the one to restore. All its parts are finished. In the order of law STO-1: names of the parts
+   * durable, manifest under another name durable, rename, name of the manifest durable. Then older checkpoints beyond
+   * `retain` go.
    *
-   * Parts that a savepoint names and that stand with the checkpoints are copied into it, so that it can be carried away.
+   * Parts that a savepoint names and that stand with the checkpoints are copied into it, so that it can be carried
+   * away.
    *
-   * @throws {EngineError} CHECKPOINT_WRITE_FAILED (retriable): not published. CHECKPOINT_OUTCOME_UNKNOWN (retriable): the disk refused to say. Until another
-   *   `publish` or `newestSound` has resolved, sinks must neither commit nor discard what belongs to it. CHECKPOINT_FENCED and CHECKPOINT_LOCK_LOST: somebody
-   *   else goes on with this job. CHECKPOINT_MANIFEST_INVALID, CHECKPOINT_PART_MISSING, CHECKPOINT_PART_CUT: the manifest is not of what was written
+   * @throws {EngineError} CHECKPOINT_WRITE_FAILED (retriable): not published. CHECKPOINT_OUTCOME_UNKNOWN (retriable):
+   *   the disk refused to say. Until another `publish` or `newestSound` has resolved, sinks must neither commit nor
+   *   discard what belongs to it. CHECKPOINT_FENCED and CHECKPOINT_LOCK_LOST: somebody else goes on with this job.
+   *   CHECKPOINT_MANIFEST_INVALID, CHECKPOINT_PART_MISSING, CHECKPOINT_PART_CUT: the manifest is not of what was
+   *   written
    */
   publish(manifest: Manifest): Promise<void> {
     return this.#exclusive(async () => {
@@ -203,7 +222,8 @@ export class CheckpointStore {
   /**
    * A checkpoint is given up: removes its parts. What cannot be removed is left to a later cleaning.
    *
-   * @param keep files of handles that later checkpoints will name: the last state of finished subtasks, deltas that the next one builds on
+   * @param keep files of handles that later checkpoints will name: the last state of finished subtasks, deltas that the
+   *   next one builds on
    */
   discard({ checkpointId, attempt }: CheckpointName, keep: Iterable<string> = []): Promise<void> {
     return this.#exclusive(async () => {
@@ -224,13 +244,15 @@ export class CheckpointStore {
   }
 
   /**
-   * The newest checkpoint or savepoint of which every byte is right, read and checked as a whole. Damaged ones are passed over, reported and set aside
-   * (`*.damaged`), so that a later start cannot come to another answer.
+   * The newest checkpoint or savepoint of which every byte is right, read and checked as a whole. Damaged ones are
+   * passed over, reported and set aside (`*.damaged`), so that a later start cannot come to another answer.
    *
-   * Does not go back behind what the sinks have committed, as that output would be repeated (OUT-5), unless `allowRepeat` is true.
+   * Does not go back behind what the sinks have committed, as that output would be repeated (OUT-5), unless
+   * `allowRepeat` is true.
    *
-   * @throws {EngineError} CHECKPOINT_COMMITTED_DAMAGED; CHECKPOINT_MARKER_DAMAGED; CHECKPOINT_MANIFEST_VERSION, CHECKPOINT_PART_VERSION: of another
-   *   release; CHECKPOINT_READ_FAILED when the system refused, which says nothing about the files
+   * @throws {EngineError} CHECKPOINT_COMMITTED_DAMAGED; CHECKPOINT_MARKER_DAMAGED; CHECKPOINT_MANIFEST_VERSION,
+   *   CHECKPOINT_PART_VERSION: of another release; CHECKPOINT_READ_FAILED when the system refused, which says nothing
+   *   about the files
    */
   newestSound({ allowRepeat = false }: { readonly allowRepeat?: boolean } = {}): Promise<RestoreChoice> {
     return this.#exclusive(async () => {
@@ -339,7 +361,8 @@ export class CheckpointStore {
       if (kind === "checkpoint") await this.#disk.rename(file, file.replace(/\.json$/, DAMAGED))
       else await this.#disk.rename(directory, `${directory}.damaged`)
     }
-    // What was found must outlast a crash before anything is built on it: its rename may have been done and never made durable.
+    // What was found must outlast a crash before anything is built on it: its rename may have been done and never made
+    // durable.
     await this.#disk.syncDirectory(`${this.folder}/${CHECKPOINTS}`)
     await this.#disk.syncDirectory(`${this.folder}/${SAVEPOINTS}`)
     this.#uncertain = undefined
@@ -405,7 +428,7 @@ export class CheckpointStore {
       try {
         await this.#settle()
       } catch (second) {
-        throw outcomeUnknown(move, error, second)
+        throw outcomeUnknown(move.to, error, second)
       }
       throw error
     }
@@ -438,14 +461,13 @@ export class CheckpointStore {
       throw errnoOf(error) === "ENOENT" ? readFailed("PART", path, error) : error
     }
     if (sizeBytes === handle.bytes) return
-    throw new EngineError(
-      "CHECKPOINT_PART_CUT",
-      `Cannot publish a checkpoint: part ${path} has ${sizeBytes} bytes, ${handle.bytes} were written; leave the checkpoint directory to the job`,
-      { details: { file: path, byte: sizeBytes } },
-    )
+    throw partCut(path, sizeBytes, handle.bytes)
   }
 
-  /** A part that stands with the checkpoints, of a finished subtask or below a delta, is copied: a savepoint stands alone. */
+  /**
+   * A part that stands with the checkpoints, of a finished subtask or below a delta, is copied: a savepoint stands
+   * alone.
+   */
   async #bringPart(directory: string, handle: PartHandle): Promise<void> {
     try {
       await this.#disk.stat(`${directory}/${handle.file}`)
@@ -459,12 +481,7 @@ export class CheckpointStore {
 
   async #checkLock(): Promise<void> {
     if (await this.#lock.isHeld()) return
-    throw new EngineError(
-      "CHECKPOINT_LOCK_LOST",
-      `Cannot go on with ${this.folder}: another process has taken its lock, which it does when it cannot see this one (another container or machine); let ` +
-        "only one process run this job",
-      { details: { directory: this.folder } },
-    )
+    throw lockLost(this.folder)
   }
 
   #checkAttempt(attempt: number): void {
@@ -472,11 +489,7 @@ export class CheckpointStore {
       this.#attempt = attempt
       return
     }
-    throw new EngineError(
-      "CHECKPOINT_FENCED",
-      `Cannot write a checkpoint of attempt ${attempt}: attempt ${this.#attempt} of the job has begun; nothing needs to be done`,
-      { details: { attempt, current: this.#attempt } },
-    )
+    throw fenced(attempt, this.#attempt)
   }
 
   #incompleteSavepoint(name: CheckpointName): string {
@@ -495,8 +508,9 @@ export class CheckpointStore {
   }
 
   /**
-   * Removes manifests beyond `retain` and of a finished job, then parts and unfinished savepoints that nobody names any more, of checkpoints up to
-   * `limitId`: later ones are being written. Failures are reported, the next cleaning makes up for them.
+   * Removes manifests beyond `retain` and of a finished job, then parts and unfinished savepoints that nobody names any
+   * more, of checkpoints up to `limitId`: later ones are being written. Failures are reported, the next cleaning makes
+   * up for them.
    */
   async #collect(limitId: number): Promise<void> {
     await this.#tryTo("clean up in", this.folder, async () => {
@@ -612,62 +626,4 @@ function traceOf(name: string): CheckpointName | undefined {
     if (parsed !== undefined) return parsed
   }
   return undefined
-}
-
-function unwritable(folder: string, cause: unknown): EngineError {
-  if (cause instanceof EngineError) return cause
-  const errno = errnoOf(cause)
-  return new EngineError(
-    "CHECKPOINT_DIR_UNWRITABLE",
-    `Cannot use checkpoint directory ${folder}: ${reasonOf(cause)}; ${remedyFor(errno)}`,
-    { cause, details: { directory: folder, ...(errno === undefined ? {} : { errno }) } },
-  )
-}
-
-function outcomeUnknown({ to }: Move, cause: unknown, second: unknown): EngineError {
-  return new EngineError(
-    "CHECKPOINT_OUTCOME_UNKNOWN",
-    `Cannot tell whether ${to} is published: ${reasonOf(cause)}, and taking it back failed as well: ${reasonOf(second)}; check the disk, the job goes on from ` +
-      "whatever a restore finds",
-    { cause, retriable: true, details: { file: to } },
-  )
-}
-
-function markerDamaged(damage: EngineError): EngineError {
-  return new EngineError(
-    damage.code,
-    `${damage.message}; it says which output has been committed: with allowRepeat the newest sound checkpoint is taken, and output may be repeated`,
-    { cause: damage, details: damage.details },
-  )
-}
-
-function committedDamaged(
-  folder: string,
-  committed: number,
-  foundId: number | undefined,
-  passedOver: readonly PassedOver[],
-): EngineError {
-  const found = passedOver.length === 0 ? "its files are gone" : passedOver.map(({ reason }) => reason).join("; ")
-  const back = foundId === undefined ? "starting from the beginning" : `going back to checkpoint ${foundId}`
-  return new EngineError(
-    "CHECKPOINT_COMMITTED_DAMAGED",
-    `Cannot restore checkpoint ${committed} in ${folder}, whose output has been committed: ${found}; bring its files back from a copy. With allowRepeat the job ` +
-      `takes ${back}, and repeats the output since then: remove that output first`,
-    {
-      details: { directory: folder, committed, passedOver, ...(foundId === undefined ? {} : { newestSound: foundId }) },
-    },
-  )
-}
-
-function passedOverWarning(
-  folder: string,
-  foundId: number | undefined,
-  passedOver: readonly PassedOver[],
-): EngineError {
-  const next = foundId === undefined ? "the job starts from the beginning" : `checkpoint ${foundId} is used`
-  return new EngineError(
-    "CHECKPOINT_PASSED_OVER",
-    `Could not use ${passedOver.length} newer checkpoints in ${folder}, ${next}: ${passedOver.map(({ reason }) => reason).join("; ")}; check the disk`,
-    { details: { directory: folder, passedOver, ...(foundId === undefined ? {} : { used: foundId }) } },
-  )
 }

@@ -8,7 +8,9 @@
  * - `rename` replaces a file of the new name, in one step as far as any reader or crash can tell.
  */
 export interface Disk {
-  /** `create` makes a new file and rejects with EEXIST when the name is taken; `read` does not follow a symbolic link. */
+  /**
+   * `create` makes a new file and rejects with EEXIST when the name is taken; `read` does not follow a symbolic link.
+   */
   open(path: string, mode: "read" | "create"): Promise<DiskFile>
   rename(from: string, to: string): Promise<void>
   /** Removes a file's name. */
@@ -35,7 +37,10 @@ export interface DiskFile {
   write(bytes: Uint8Array): Promise<void>
   /** Fills `into` from `positionBytes` on. May read less than asked; 0 means the end of the file. */
   read(into: Uint8Array, positionBytes: number): Promise<number>
-  /** When it fails, what was written may be gone although reads still show it: the file is to be written anew, never synced again. */
+  /**
+   * When it fails, what was written may be gone although reads still show it: the file is to be written anew, never
+   * synced again.
+   */
   sync(): Promise<void>
   close(): Promise<void>
 }

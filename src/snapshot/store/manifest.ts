@@ -11,8 +11,8 @@ export const MANIFEST_FORMAT_VERSION = 1
 export const MAX_MANIFEST_BYTES = 1 << 28
 
 /**
- * One checkpoint: what belongs to it and where it is. Plain data. Lists stand in the order they were given; an operator, a subtask and a
- * channel occur once in each.
+ * One checkpoint: what belongs to it and where it is. Plain data. Lists stand in the order they were given; an
+ * operator, a subtask and a channel occur once in each.
  */
 export interface Manifest {
   readonly jobName: string
@@ -46,8 +46,8 @@ export interface ManifestSubtask {
   /** It had ended before the barrier: `parts` hold its last state. */
   readonly finished: boolean
   /**
-   * What it saved, to be laid over each other in this order: a base and the deltas since, those of earlier checkpoints by their name. Empty when it
-   * has no state.
+   * What it saved, to be laid over each other in this order: a base and the deltas since, those of earlier checkpoints
+   * by their name. Empty when it has no state.
    */
   readonly parts: readonly PartHandle[]
 }
@@ -119,7 +119,8 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
 /**
  * Reads a manifest's file, believing nothing.
  *
- * @throws {EngineError} CHECKPOINT_MANIFEST_DAMAGED with file and byte; CHECKPOINT_MANIFEST_VERSION when it is sound and of another release
+ * @throws {EngineError} CHECKPOINT_MANIFEST_DAMAGED with file and byte; CHECKPOINT_MANIFEST_VERSION when it is sound
+ *   and of another release
  */
 export function decodeManifest(bytes: Uint8Array, file: string): Manifest {
   const value = unseal(bytes, file, "CHECKPOINT_MANIFEST_DAMAGED")

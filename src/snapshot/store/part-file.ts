@@ -2,25 +2,38 @@ import { encodeUtf8 } from "./_utf8.ts"
 import { crc32 } from "./crc32.ts"
 
 /**
- * The layout of a part: what one subtask saved for one checkpoint. All numbers little-endian. docs/formats/checkpoint.md says the same at length.
+ * The layout of a part: what one subtask saved for one checkpoint. All numbers little-endian.
+ * docs/formats/checkpoint.md says the same at length.
  *
  *   +--------+----------------------+-----+--------+---------+
  *   | header | block 0: head, bytes | ... | index  | trailer |
  *   +--------+----------------------+-----+--------+---------+
  *
  * - The header says whose it is, the head of a block what it holds; each ends with its own CRC-32.
- * - The index repeats the heads, each with its offset. A reader that wants some key groups reads header, index and trailer, and
- *   then only these blocks.
- * - The part's checksum (PartHandle) covers the header and the index, and the index holds the checksum of every payload: so it stands for
- *   every byte. It leaves out the headers' own CRCs: a CRC over x followed by CRC(x) does not depend on x.
+ * - The index repeats the heads, each with its offset. A reader that wants some key groups reads header, index and
+ *   trailer, and then only these blocks.
+ * - The part's checksum (PartHandle) covers the header and the index, and the index holds the checksum of every
+ *   payload: so it stands for every byte. It leaves out the headers' own CRCs: a CRC over x followed by CRC(x) does not
+ *   depend on x.
  */
-export const PART_MAGIC = [0x4d, 0x52, 0x50, 0x41, 0x52, 0x54, 0x0d, 0x0a] as const // "MRPART\r\n": shows a change of line ends
+
+// "MRPART\r\n": a change of line ends shows in it.
+export const PART_MAGIC = [0x4d, 0x52, 0x50, 0x41, 0x52, 0x54, 0x0d, 0x0a] as const
 export const PART_FORMAT_VERSION = 1
-/** Of the header, before the vertex id: magic 8, version u16, header length u16, job hash u32, checkpoint u64, attempt u64, subtask u32, id length u32. */
+/**
+ * Of the header, before the vertex id: magic 8, version u16, header length u16, job hash u32, checkpoint u64, attempt
+ * u64, subtask u32, id length u32.
+ */
 export const HEADER_FIXED_BYTES = 40
-/** Of a block's head, before the names: kind u8, 0 u8, name lengths 2 x u16, 0 u16, key group u32, entries u32, length u32, checksum u32. */
+/**
+ * Of a block's head, before the names: kind u8, 0 u8, name lengths 2 x u16, 0 u16, key group u32, entries u32, length
+ * u32, checksum u32.
+ */
 export const HEAD_FIXED_BYTES = 24
-/** Index offset u64, index length u32, blocks u32, entries u64, payload bytes u64, index checksum u32, 0 u32, own checksum u32, "MREN". */
+/**
+ * Index offset u64, index length u32, blocks u32, entries u64, payload bytes u64, index checksum u32, 0 u32, own
+ * checksum u32, "MREN".
+ */
 export const TRAILER_BYTES = 48
 export const TRAILER_MAGIC = 0x4e45_524d
 export const CHECKSUM_BYTES = 4
@@ -35,8 +48,9 @@ export const MAX_BLOCK_BYTES = 1 << 28
 export const MAX_INDEX_BYTES = 1 << 28
 
 /**
- * What a block holds: all entries of a table in a key group (`full`), those that changed since the part before it (`delta`), or records that
- * were in flight (`channel`). The store only keeps the word; what the bytes mean is the writer's business.
+ * What a block holds: all entries of a table in a key group (`full`), those that changed since the part before it
+ * (`delta`), or records that were in flight (`channel`). The store only keeps the word; what the bytes mean is the
+ * writer's business.
  */
 export type BlockKind = "full" | "delta" | "channel"
 export const BLOCK_KINDS: readonly BlockKind[] = ["full", "delta", "channel"]

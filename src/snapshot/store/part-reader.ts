@@ -53,12 +53,13 @@ const CHUNK_BYTES = 1 << 20
 /**
  * Reads one part that a manifest names.
  *
- * - Nothing is believed: what `open` and `verify` accept is byte for byte what the writer wrote, for this job and under this name.
+ * - Nothing is believed: what `open` and `verify` accept is byte for byte what the writer wrote, for this job and under
+ *   this name.
  * - No length is trusted before it has been compared with the size of the file: allocations are bounded by it.
  *
- * @throws {EngineError} CHECKPOINT_PART_MISSING, _CUT (shorter than the manifest says), _DAMAGED, _FOREIGN (of another job, checkpoint or
- *   subtask), _VERSION (written by another release), each with `details.file` and `details.byte`; CHECKPOINT_READ_FAILED when the
- *   system refused to read
+ * @throws {EngineError} CHECKPOINT_PART_MISSING, _CUT (shorter than the manifest says), _DAMAGED, _FOREIGN (of another
+ *   job, checkpoint or subtask), _VERSION (written by another release), each with `details.file` and `details.byte`;
+ *   CHECKPOINT_READ_FAILED when the system refused to read
  */
 export class PartReader {
   readonly checkpointId: number
@@ -239,7 +240,8 @@ class PartSource {
 async function readHeader(source: PartSource): Promise<Header> {
   const fixed = await source.read(0, HEADER_FIXED_BYTES)
   if (PART_MAGIC.some((byte, i) => fixed[i] !== byte)) source.refuse(0, "there is no part of a checkpoint")
-  // Version, length of the header and the checksum at its end have their places in every version: damage is told from a version.
+  // Version, length of the header and the checksum at its end have their places in every version: damage is told from a
+  // version.
   const version = viewOf(fixed).getUint16(8, true)
   const lengthBytes = viewOf(fixed).getUint16(10, true)
   if (lengthBytes < HEADER_FIXED_BYTES + CHECKSUM_BYTES)

@@ -50,10 +50,11 @@ const FIRST_BUFFER_BYTES = 4 * 1024
 /**
  * Writes one part, block after block. Small blocks leave together, in writes of 256 KiB. One call at a time.
  *
- * A call that fails closes and removes the file, and every later call is refused: what a failed write or sync left is never trusted.
+ * A call that fails closes and removes the file, and every later call is refused: what a failed write or sync left is
+ * never trusted.
  *
- * @throws {EngineError} CHECKPOINT_WRITE_FAILED (retriable, with the next checkpoint) when the disk refuses; CHECKPOINT_BLOCK_INVALID for a block
- *   beyond the bounds of the format
+ * @throws {EngineError} CHECKPOINT_WRITE_FAILED (retriable, with the next checkpoint) when the disk refuses;
+ *   CHECKPOINT_BLOCK_INVALID for a block beyond the bounds of the format
  */
 export class PartWriter {
   readonly file: string
@@ -249,7 +250,10 @@ export class PartWriter {
     }
   }
 
-  /** The file is worth nothing any more. That it cannot even be removed is no second error: the store clears it away later. */
+  /**
+   * The file is worth nothing any more. That it cannot even be removed is no second error: the store clears it away
+   * later.
+   */
   async #fail(error: unknown): Promise<EngineError> {
     const failure = writeFailed("write", this.#path, error)
     const [removed] = await Promise.allSettled([this.abort()])

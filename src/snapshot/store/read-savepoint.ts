@@ -6,10 +6,11 @@ import type { Disk } from "./disk.ts"
 import { decodeManifest, MAX_MANIFEST_BYTES } from "./manifest.ts"
 
 /**
- * Reads a savepoint from wherever it has been moved or copied to, whatever its directory is called, and checks every byte of it.
- * Takes no lock: a published savepoint never changes.
+ * Reads a savepoint from wherever it has been moved or copied to, whatever its directory is called, and checks every
+ * byte of it. Takes no lock: a published savepoint never changes.
  *
- * @throws {EngineError} CHECKPOINT_MANIFEST_* and CHECKPOINT_PART_* naming the file; SAVEPOINT_INVALID when the directory holds no savepoint
+ * @throws {EngineError} CHECKPOINT_MANIFEST_* and CHECKPOINT_PART_* naming the file; SAVEPOINT_INVALID when the
+ *   directory holds no savepoint
  */
 export async function readSavepoint(disk: Disk, directory: string): Promise<RestorePoint> {
   const file = `${directory}/${SAVEPOINT_MANIFEST}`

@@ -4,7 +4,10 @@ import { dirname, resolve } from "node:path"
 import type { LockOwner } from "./_directory-lock.ts"
 import type { Disk, DiskFile, DiskStat } from "./disk.ts"
 
-/** The machine's file system. The only file of snapshot/ that knows Node, so it is imported by its name and not from index.ts. */
+/**
+ * The machine's file system. The only file of snapshot/ that knows Node, so it is imported by its name and not from
+ * index.ts.
+ */
 export function realDisk(): Disk {
   return {
     open: openFile,
@@ -19,8 +22,9 @@ export function realDisk(): Disk {
 }
 
 /**
- * Who locks a directory when this process opens a store in it. On Linux a process is known by its pid, its start and the boot,
- * so a pid that now belongs to someone else does not keep a dead process's lock alive; elsewhere by its pid alone.
+ * Who locks a directory when this process opens a store in it. On Linux a process is known by its pid, its start and
+ * the boot, so a pid that now belongs to someone else does not keep a dead process's lock alive; elsewhere by its pid
+ * alone.
  *
  * @param token unique for every store opened, e.g. a random UUID
  */

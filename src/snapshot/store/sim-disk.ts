@@ -27,8 +27,8 @@ export interface SimFault {
   /** The errno of the error: `ENOSPC`, `EIO` ... */
   readonly code: string
   /**
-   * What happened although the call failed: nothing (default); all of it; or, of a write, this many bytes. Of a failed sync nothing
-   * ever becomes durable.
+   * What happened although the call failed: nothing (default); all of it; or, of a write, this many bytes. Of a failed
+   * sync nothing ever becomes durable.
    */
   readonly done?: "all" | number
 }
@@ -52,13 +52,15 @@ export interface SimDiskOptions {
  * A disk in memory that forgets what a real one may forget.
  *
  * - Two layers: what programs see, and what is durable. `sync` makes a file's bytes durable, `syncDirectory` its names.
- * - `crash` ends all handles and keeps the durable layer plus any chosen subset of the unsynced effects, a write also in part:
- *   bytes may be there without their name, a new name without its bytes, a later write without an earlier one (the gap reads as zeros).
- * - A failed `sync` drops the dirty pages as kernels do: reads still show the bytes, a second sync succeeds, and a crash loses them
- *   (Rebello et al., ATC 2020).
+ * - `crash` ends all handles and keeps the durable layer plus any chosen subset of the unsynced effects, a write also
+ *   in part: bytes may be there without their name, a new name without its bytes, a later write without an earlier one
+ *   (the gap reads as zeros).
+ * - A failed `sync` drops the dirty pages as kernels do: reads still show the bytes, a second sync succeeds, and a
+ *   crash loses them (Rebello et al., ATC 2020).
  * - Pure: faults, short reads and what a crash keeps are arguments, so a run is repeatable.
  *
- * Not simulated: bits that flip by themselves (`poke` flips them), misdirected writes, symbolic links, permissions, modes.
+ * Not simulated: bits that flip by themselves (`poke` flips them), misdirected writes, symbolic links, permissions,
+ * modes.
  */
 export class SimDisk implements Disk {
   #fault: (call: SimCall) => SimFault | undefined
@@ -96,8 +98,8 @@ export class SimDisk implements Disk {
   }
 
   /**
-   * The machine stops. Of each unsynced effect `keep` answers whether it got to the disk; of a write it may answer how many of its bytes did.
-   * Nothing is unsynced afterwards.
+   * The machine stops. Of each unsynced effect `keep` answers whether it got to the disk; of a write it may answer how
+   * many of its bytes did. Nothing is unsynced afterwards.
    */
   crash(keep: (effect: UnsyncedEffect, index: number) => boolean | number = () => false): void {
     this.#effects.forEach((effect, index) => {
@@ -110,7 +112,10 @@ export class SimDisk implements Disk {
     this.#root.revert()
   }
 
-  /** A disk in the same state, with the same unsynced effects, that shares nothing with this one. No open handles, no faults. */
+  /**
+   * A disk in the same state, with the same unsynced effects, that shares nothing with this one. No open handles, no
+   * faults.
+   */
   clone(): SimDisk {
     const copy = new SimDisk({ shortRead: this.#shortRead })
     const nodes = new Map<SimNode, SimNode>()
