@@ -1,16 +1,15 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { ProcessOperator, valueState } from "../src/operators/index.ts"
 import {
   canonicalSnapshot,
   HarnessContext,
   type HarnessInput,
   type OperatorSnapshot,
-  ProcessOperator,
   restoreSnapshots,
   runOperator,
   takeSnapshot,
-  valueState,
-} from "../src/operators/index.ts"
+} from "../src/operators/testing.ts"
 import { MsgpackCodec } from "../src/records/index.ts"
 import {
   type EntrySink,

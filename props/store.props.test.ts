@@ -5,7 +5,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import type { EngineError } from "../src/errors/index.ts"
-import { type CheckpointStore, type Manifest, type PartHandle, PartReader, SimDisk } from "../src/snapshot/index.ts"
 import {
   codeOf,
   FOLDER,
@@ -19,6 +18,13 @@ import {
   writeParts,
 } from "../src/snapshot/store/_fixtures.ts"
 import { crc32 } from "../src/snapshot/store/crc32.ts"
+import {
+  type CheckpointStore,
+  type Manifest,
+  type PartHandle,
+  PartReader,
+  SimDisk,
+} from "../src/snapshot/store/index.ts"
 
 /** What a checkpoint of `writeParts` holds. */
 const statesWritten = (id: number): readonly string[] => [`a${id}`, `b${id}`]

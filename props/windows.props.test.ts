@@ -1,19 +1,15 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { combineAggregates, count, countDistinct, max, mean } from "../src/operators/index.ts"
 import {
   canonicalSnapshot,
-  combineAggregates,
-  count,
-  countDistinct,
   HarnessContext,
   type HarnessInput,
-  max,
-  mean,
   OperatorCapture,
   type OperatorSnapshot,
   restoreSnapshots,
   runOperator,
-} from "../src/operators/index.ts"
+} from "../src/operators/testing.ts"
 import { hashKey, keyGroupOf, subtaskOfKeyGroup } from "../src/state/index.ts"
 import { TumblingWindowOperator, type TumblingWindows, tumbling } from "../src/windows/index.ts"
 

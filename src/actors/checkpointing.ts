@@ -7,10 +7,9 @@ import {
   type BarrierMode,
   CheckpointCoordinator,
   type CheckpointPart,
-  type CheckpointStore,
   type CoordinatorAction,
-  type Manifest,
 } from "../snapshot/index.ts"
+import type { CheckpointStore, Manifest } from "../snapshot/store/index.ts"
 import type { SubtaskPlace, SubtaskShare, WorkerControl } from "./control.ts"
 import { type SplitCoordinator, type SplitProgress, unread } from "./split-coordinator.ts"
 

@@ -18,14 +18,16 @@ import {
   workerOf,
 } from "../plan/index.ts"
 import { MsgpackCodec } from "../records/index.ts"
-import { type BarrierMode, createBarrierHandler, type PartWriter } from "../snapshot/index.ts"
+// Not through the folder's index: workers have no use for the coordinator.
+import { type BarrierMode, createBarrierHandler } from "../snapshot/barriers/create-barrier-handler.ts"
+import type { PartWriter } from "../snapshot/store/index.ts"
 import { Chain } from "./chain.ts"
 import type { SharedBuffers, SubtaskPlace, SubtaskShare } from "./control.ts"
 import { createEdgeWriter, type EdgeWriter } from "./edge-writer.ts"
 import { InputGate } from "./input-gate.ts"
 import { OutChannel } from "./out-channel.ts"
 import { Pressure } from "./pressure.ts"
-import { hadEnded, type RestoreTask, restoreChain } from "./restore.ts"
+import type { RestoreTask } from "./restore.ts"
 import { SourceReader } from "./source-reader.ts"
 import { Subtask } from "./subtask.ts"
 
@@ -78,14 +80,18 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
       subtasks.push(await buildSubtask(options, vertex, subtask, ends, readers))
     }
   }
-  for (const subtask of subtasks) {
-    subtask.open()
-    const vertex = plan.vertices[subtask.vertex]!
-    if (options.restore === undefined) continue
-    if (hadEnded(options.restore, vertex, subtask.subtask)) subtask.skipToEnd()
-    else await restoreChain(subtask.chain, options.restore, plan, vertex, subtask.subtask)
-  }
+  for (const subtask of subtasks) subtask.open()
+  if (options.restore !== undefined) await restore(subtasks, options.restore, plan)
   return { subtasks, readers }
+}
+
+async function restore(subtasks: readonly Subtask[], task: RestoreTask, plan: PhysicalPlan): Promise<void> {
+  const { hadEnded, restoreChain } = await import("./restore.ts")
+  for (const subtask of subtasks) {
+    const vertex = plan.vertices[subtask.vertex]!
+    if (hadEnded(task, vertex, subtask.subtask)) subtask.skipToEnd()
+    else await restoreChain(subtask.chain, task, plan, vertex, subtask.subtask)
+  }
 }
 
 /** This worker's ends of the channels. */

@@ -3,19 +3,12 @@ import type { Committable, Sink } from "../contracts/index.ts"
 import { EngineError } from "../errors/index.ts"
 import type { JobMetrics } from "../observe/index.ts"
 import type { PhysicalOperator, PhysicalPlan } from "../plan/index.ts"
-import {
-  CheckpointStore,
-  createRestartPolicy,
-  type Manifest,
-  type RestartPolicy,
-  type RestartPolicySpec,
-} from "../snapshot/index.ts"
-import { processOwner, realDisk } from "../snapshot/store/real-disk.ts"
+import { createRestartPolicy, type RestartPolicy, type RestartPolicySpec } from "../snapshot/index.ts"
+import type { CheckpointStore, Manifest } from "../snapshot/store/index.ts"
 import { Attempt, type Workforce } from "./attempt.ts"
-import { Checkpointing, type CheckpointSettings, commitOf, type PlannedSink, progressOf } from "./checkpointing.ts"
+import type { Checkpointing, CheckpointSettings, PlannedSink } from "./checkpointing.ts"
 import type { SubtaskShare } from "./control.ts"
 import type { JobEvent, JobHandle, JobResult, JobStatus } from "./job-handle.ts"
-import { restoreTaskOf } from "./restore.ts"
 import { SplitCoordinator, unread } from "./split-coordinator.ts"
 
 export interface JobOptions {
@@ -54,6 +47,8 @@ export class Job implements JobHandle {
   readonly #collected: Record<string, unknown[]> = {}
   readonly #policy: RestartPolicy
   #runId: string = randomUUID().slice(0, 8)
+  /** Loaded, and opened, when there are checkpoints. */
+  #durability: typeof import("./durability.ts") | undefined
   #store: CheckpointStore | undefined
   #attempt: Attempt | undefined
   #restarts = 0
@@ -193,12 +188,14 @@ export class Job implements JobHandle {
   async #open(): Promise<Start> {
     const { checkpoints, onEvent } = this.#options
     if (checkpoints === undefined) return { manifest: undefined, directory: "" }
-    this.#store = await CheckpointStore.open({
-      disk: realDisk(),
+    const durability = await import("./durability.ts")
+    this.#durability = durability
+    this.#store = await durability.CheckpointStore.open({
+      disk: durability.realDisk(),
       directory: checkpoints.directory,
       jobName: this.jobName,
       retain: checkpoints.retain,
-      owner: processOwner(randomUUID()),
+      owner: durability.processOwner(randomUUID()),
       onWarning: (warning) => onEvent({ type: "warning", error: warning }),
     })
     const start = await this.#newest(this.#store)
@@ -243,7 +240,8 @@ export class Job implements JobHandle {
     const { plan, workforce, heartbeatTimeoutMs, checkpoints: settings } = this.#options
     const store = this.#store
     const sinks = this.#sinks()
-    if (manifest !== undefined) await commitOf(manifest, sinks, false)
+    const durability = this.#durability
+    if (manifest !== undefined) await durability!.commitOf(manifest, sinks, false)
     // What was prepared for checkpoints that never completed is not committed any more.
     if (store !== undefined) await this.#abortSinks()
     const splits = await this.#listSplits(manifest)
@@ -263,7 +261,7 @@ export class Job implements JobHandle {
               directory: store.folder,
               attempt: number,
               barrierMode: settings!.barrierMode,
-              restore: manifest === undefined ? undefined : restoreTaskOf(manifest, directory, plan),
+              restore: manifest === undefined ? undefined : durability!.restoreTaskOf(manifest, directory, plan),
             },
       onRunning: () => {
         if (!this.#hasEnded) this.#status = this.#stopRequested ? "stopping" : "running"
@@ -281,7 +279,7 @@ export class Job implements JobHandle {
     if (this.#cancelled !== undefined) attempt.fail(this.#cancelled)
     if (this.#stopRequested) attempt.stop()
     if (store !== undefined) {
-      checkpointing = new Checkpointing({
+      checkpointing = new durability!.Checkpointing({
         plan,
         store,
         attempt: number,
@@ -360,7 +358,7 @@ export class Job implements JobHandle {
     for (const vertex of this.#plan.vertices) {
       const { role } = vertex.operators[0]!.node
       if (role.type !== "source") continue
-      const known = manifest === undefined ? undefined : progressOf(manifest, vertex.id)
+      const known = manifest === undefined ? undefined : this.#durability!.progressOf(manifest, vertex.id)
       const progress = known ?? (await role.source.splits({ parallelism: vertex.parallelism })).map(unread)
       splits.set(vertex.index, new SplitCoordinator(progress, role.source.splitsInOrder))
     }

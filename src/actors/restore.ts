@@ -1,6 +1,6 @@
 import { EngineError } from "../errors/index.ts"
 import type { PhysicalPlan, Vertex } from "../plan/index.ts"
-import { type Manifest, PartReader } from "../snapshot/index.ts"
+import { type Manifest, PartReader } from "../snapshot/store/index.ts"
 import { realDisk } from "../snapshot/store/real-disk.ts"
 import { keyGroupOf, subtaskOfKeyGroup } from "../state/index.ts"
 import type { Chain } from "./chain.ts"

@@ -1,5 +1,5 @@
 import { MsgpackCodec } from "../records/index.ts"
-import type { BlockInput, PartHandle, PartWriter } from "../snapshot/index.ts"
+import type { BlockInput, PartHandle, PartWriter } from "../snapshot/store/index.ts"
 import { type EntrySink, keyGroupOf, type StateTable, type TableCapture, type TableEntry } from "../state/index.ts"
 
 /** A table of an operator. */

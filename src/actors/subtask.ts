@@ -1,6 +1,6 @@
 import type { SubtaskMetrics } from "../observe/index.ts"
 import { ElementKind, END, IDLE } from "../records/index.ts"
-import type { PartWriter } from "../snapshot/index.ts"
+import type { PartWriter } from "../snapshot/store/index.ts"
 import type { Chain } from "./chain.ts"
 import type { PreparedBySink, SubtaskShare } from "./control.ts"
 import type { OutChannel } from "./out-channel.ts"

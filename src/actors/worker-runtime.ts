@@ -1,8 +1,7 @@
 import { EngineError, toPlainError } from "../errors/index.ts"
 import { Sleeper } from "../mailbox/index.ts"
 import type { PhysicalPlan, Vertex } from "../plan/index.ts"
-import { PartWriter } from "../snapshot/index.ts"
-import { realDisk } from "../snapshot/store/real-disk.ts"
+import type { PartWriter } from "../snapshot/store/index.ts"
 import type { HostResult, MainControl, SharedBuffers, WorkerCheckpoints, WorkerControl } from "./control.ts"
 import { type Deployment, deploy } from "./deployment.ts"
 import type { BarrierMark } from "./subtask-input.ts"
@@ -149,6 +148,7 @@ export class WorkerRuntime implements WorkerControl {
 
   async #createPart(checkpointId: number, vertex: Vertex, subtask: number): Promise<PartWriter> {
     const { plan, checkpoints } = this.#options
+    const { PartWriter, realDisk } = await import("./part-writing.ts")
     const { directory, attempt } = checkpoints!
     return PartWriter.create({
       disk: realDisk(),

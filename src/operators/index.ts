@@ -6,27 +6,9 @@
 export * from "./aggregates/index.ts"
 export { FilterOperator } from "./filter.ts"
 export { FlatMapOperator } from "./flat-map.ts"
-export {
-  canonicalSnapshot,
-  OperatorCapture,
-  type OperatorSnapshot,
-  restoreSnapshots,
-  takeSnapshot,
-} from "./harness-snapshots.ts"
 export { KeyedAggregateOperator, type KeyedAggregateOptions } from "./keyed-aggregate.ts"
 export { KeyedReduceOperator } from "./keyed-reduce.ts"
 export { MapOperator } from "./map.ts"
-export {
-  type Emission,
-  HARNESS_WORLDS,
-  HarnessContext,
-  type HarnessInput,
-  type HarnessMode,
-  type HarnessOptions,
-  type HarnessOutput,
-  type HarnessResult,
-  runOperator,
-} from "./operator-harness.ts"
 export { ProcessOperator, type ProcessOperatorOptions } from "./process-operator.ts"
 export {
   type NoStates,

@@ -29,22 +29,3 @@ export {
   type RestartPolicy,
   type RestartPolicySpec,
 } from "./restart-policy.ts"
-export type { LockOwner } from "./store/_directory-lock.ts"
-export type { Json, JsonObject } from "./store/_json-text.ts"
-export type { PassedOver, RestorePoint } from "./store/_restore-search.ts"
-export { CheckpointStore, type CheckpointStoreOptions, type RestoreChoice } from "./store/checkpoint-store.ts"
-export type { Disk, DiskFile, DiskStat } from "./store/disk.ts"
-export type {
-  AssignedSplit,
-  Manifest,
-  ManifestChannel,
-  ManifestPlan,
-  ManifestSource,
-  ManifestSplit,
-  ManifestSubtask,
-} from "./store/manifest.ts"
-export { type BlockInfo, type BlockKind, MAX_BLOCK_BYTES, type PartHandle } from "./store/part-file.ts"
-export { type BlockSelection, PartReader, type PartReaderOptions } from "./store/part-reader.ts"
-export { type BlockInput, PartWriter, type PartWriterOptions } from "./store/part-writer.ts"
-export { readSavepoint } from "./store/read-savepoint.ts"
-export { type SimCall, SimDisk, type SimDiskOptions, type SimFault, type UnsyncedEffect } from "./store/sim-disk.ts"

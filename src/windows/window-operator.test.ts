@@ -1,16 +1,12 @@
 import { describe, expect, it } from "vitest"
+import { combineAggregates, count, defineAggregate, max, sum } from "../operators/index.ts"
 import {
-  combineAggregates,
-  count,
-  defineAggregate,
   HARNESS_WORLDS,
   HarnessContext,
   type HarnessInput,
   type HarnessOptions,
-  max,
   runOperator,
-  sum,
-} from "../operators/index.ts"
+} from "../operators/testing.ts"
 import { NO_TIME } from "../records/index.ts"
 import { hashKey, type TableEntry } from "../state/index.ts"
 import { tumbling } from "./tumbling-windows.ts"
