@@ -63,7 +63,7 @@ export class Checkpointing {
   #timer: NodeJS.Timeout | undefined
   /** Publishing and committing, one after the other. */
   #work: Promise<void> = Promise.resolve()
-  #onFinal: (() => void) | undefined
+  #final: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined
   #stopped = false
 
   constructor(options: CheckpointingOptions) {
@@ -113,10 +113,10 @@ export class Checkpointing {
     this.#follow(this.#coordinator.onSubtaskFinished({ ...this.#refOf(place), attempt, payload: share }))
   }
 
-  /** All subtasks have ended: takes the last checkpoint, which commits the tail. Resolves when it is committed. */
+  /** All subtasks have ended: takes the last checkpoint, which commits the tail. Resolves when it is committed, rejects when it cannot be. */
   async finish(): Promise<void> {
-    const final = new Promise<void>((resolve) => {
-      this.#onFinal = resolve
+    const final = new Promise<void>((resolve, reject) => {
+      this.#final = { resolve, reject }
     })
     this.#follow(this.#coordinator.requestFinal(this.#options.now()))
     await final
@@ -178,7 +178,11 @@ export class Checkpointing {
   }
 
   #later(work: () => Promise<void>): void {
-    this.#work = this.#work.then(work).catch((error: unknown) => this.#options.fail(error))
+    this.#work = this.#work.then(work).catch((error: unknown) => {
+      this.#options.fail(error)
+      // After the last subtask's end nobody else is there to hear of it.
+      this.#final?.reject(error)
+    })
   }
 
   async #publish(checkpointId: number, acks: readonly CheckpointPart<SubtaskShare>[]): Promise<void> {
@@ -212,7 +216,7 @@ export class Checkpointing {
     await store.markCommitted(checkpointId)
     tellAll("checkpointCompleted", checkpointId)
     onCompleted(checkpointId)
-    if (final) this.#onFinal?.()
+    if (final) this.#final?.resolve()
   }
 
   #manifestOf(checkpointId: number, acks: readonly CheckpointPart<SubtaskShare>[]): Manifest {

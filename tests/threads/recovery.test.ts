@@ -93,6 +93,18 @@ describe("a job with checkpoints", () => {
     expect(written()).toEqual(expected())
   })
 
+  test("fails, and does not hang, when a sink cannot commit the last checkpoint", async () => {
+    const events: JobEvent[] = []
+    const job = await run(fileURLToPath(new URL("../fixtures/commit-fails.ts", import.meta.url)), {
+      workers: 1,
+      checkpoint: { directory: join(dir, "checkpoints"), every: 60_000 },
+      restart: { kind: "fixed-delay", delayMs: 10, maxRestarts: 1 },
+      onEvent: (event) => events.push(event),
+    })
+    await expect(job.done).rejects.toThrow(/the outside system refused/)
+    expect(job.status).toBe("failed")
+  })
+
   test("stop() commits what was read; the next start begins anew", async () => {
     const job = await run(MODULE, {
       workers: 2,
