@@ -1,7 +1,8 @@
 import { EngineError, fromPlainError, type PlainError } from "../errors/index.ts"
-import { createDoorbells, createRing, heartbeat } from "../mailbox/index.ts"
-import { createMetricsBuffer, type JobMetrics, MetricsReader } from "../observe/index.ts"
-import { listChannels, type PhysicalPlan, workerOf } from "../plan/index.ts"
+import { heartbeat } from "../mailbox/index.ts"
+import { type JobMetrics, MetricsReader } from "../observe/index.ts"
+import { type PhysicalPlan, workerOf } from "../plan/index.ts"
+import { createBuffers, firstSlotOf } from "./buffers.ts"
 import type {
   HostResult,
   MainControl,
@@ -11,7 +12,6 @@ import type {
   WorkerCheckpoints,
   WorkerControl,
 } from "./control.ts"
-import { CHANNEL_CREDITS, firstSlotOf } from "./deployment.ts"
 import type { SplitCoordinator } from "./split-coordinator.ts"
 
 /** One worker of a running attempt, on a thread of its own or on the calling one. */
@@ -55,10 +55,6 @@ export interface AttemptOptions {
   onSubtaskEnd(place: SubtaskPlace, share: SubtaskShare): void
 }
 
-/** Bytes of all rings of a job together, within the bounds of one ring. */
-const RINGS_BYTES = 64 * 1024 * 1024
-const RING_BYTES_MIN = 32 * 1024
-const RING_BYTES_MAX = 256 * 1024
 /** How long a cancelled worker may take to let go of its files before its thread is ended. */
 const CANCEL_GRACE_MS = 500
 const HEARTBEAT_CHECK_MS = 1000
@@ -210,23 +206,6 @@ export class Attempt {
         }
       }
     }, HEARTBEAT_CHECK_MS)
-  }
-}
-
-function createBuffers(plan: PhysicalPlan): SharedBuffers {
-  const subtasks = plan.vertices.reduce((sum, vertex) => sum + vertex.parallelism, 0)
-  const channels = listChannels(plan)
-  const remote = channels.filter((channel) => channel.fromWorker !== channel.toWorker).length
-  const share = RINGS_BYTES / Math.max(1, remote)
-  const capacityBytes = 2 ** Math.floor(Math.log2(Math.min(RING_BYTES_MAX, Math.max(RING_BYTES_MIN, share))))
-  return {
-    doorbells: createDoorbells(Math.max(1, plan.workers)),
-    metrics: createMetricsBuffer(subtasks),
-    rings: channels.map((channel) =>
-      channel.fromWorker === channel.toWorker
-        ? undefined
-        : createRing({ capacityRecords: CHANNEL_CREDITS, capacityBytes }),
-    ),
   }
 }
 

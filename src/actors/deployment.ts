@@ -21,6 +21,7 @@ import { MsgpackCodec } from "../records/index.ts"
 // Not through the folder's index: workers have no use for the coordinator.
 import { type BarrierMode, createBarrierHandler } from "../snapshot/barriers/create-barrier-handler.ts"
 import type { PartWriter } from "../snapshot/store/index.ts"
+import { CHANNEL_CREDITS, firstSlotOf } from "./buffers.ts"
 import { Chain } from "./chain.ts"
 import type { SharedBuffers, SubtaskPlace, SubtaskShare } from "./control.ts"
 import { createEdgeWriter, type EdgeWriter } from "./edge-writer.ts"
@@ -30,9 +31,6 @@ import { Pressure } from "./pressure.ts"
 import type { RestoreTask } from "./restore.ts"
 import { SourceReader } from "./source-reader.ts"
 import { Subtask } from "./subtask.ts"
-
-/** Records a channel holds at most. */
-export const CHANNEL_CREDITS = 2048
 
 export interface DeploymentOptions {
   readonly plan: PhysicalPlan
@@ -61,11 +59,6 @@ export interface Deployment {
   readonly subtasks: readonly Subtask[]
   /** Source readers by `vertex:subtask`. */
   readonly readers: ReadonlyMap<string, SourceReader>
-}
-
-/** Slot of a vertex's first subtask in the shared metrics. */
-export function firstSlotOf(plan: PhysicalPlan, vertex: number): number {
-  return plan.vertices.slice(0, vertex).reduce((sum, each) => sum + each.parallelism, 0)
 }
 
 /** Builds the subtasks that live on one worker and connects them to all others. Sinks' writers are opened here. */

@@ -2,15 +2,14 @@ import { EngineError } from "../errors/index.ts"
 import { type LogicalGraph, type PhysicalPlan, type PlanOptions, planJob } from "../plan/index.ts"
 import type { RestartPolicySpec } from "../snapshot/index.ts"
 import { durationMs } from "../time/index.ts"
-import type { JobWorker, WorkerContext, Workforce } from "./attempt.ts"
+import type { WorkerContext, Workforce } from "./attempt.ts"
 import type { CheckpointSettings } from "./checkpointing.ts"
-import type { HostTask, WorkerControl } from "./control.ts"
+import type { HostTask } from "./control.ts"
 import { Job, type JobOptions } from "./job.ts"
 import type { CheckpointOptions, JobHandle, RunOptions } from "./job-handle.ts"
 import { loadPipeline, prepareModule } from "./load-pipeline.ts"
 import { startPool } from "./start-pool.ts"
 import type { WorkerPool } from "./worker-pool.ts"
-import { WorkerRuntime } from "./worker-runtime.ts"
 
 const DEFAULT_RESTART: RestartPolicySpec = {
   kind: "exponential",
@@ -92,57 +91,16 @@ export async function startGraph(
   const plan = planJob(graph, planOptionsOf(options, 0))
   const job = new Job({
     ...jobOptions(plan, options),
-    workforce: async () => localWorkforce(plan),
+    workforce: () => localWorkforce(plan),
     release: async () => undefined,
   })
   job.start()
   return job
 }
 
-/** The calling thread as the job's one worker: the same code without threads, ports and rings. */
-function localWorkforce(plan: PhysicalPlan): Workforce {
-  return {
-    start: (_worker, context) => localWorker(plan, context),
-    terminate: async () => undefined,
-  }
-}
-
-function localWorker(plan: PhysicalPlan, { runId, buffers, main, checkpoints }: WorkerContext): JobWorker {
-  let fail: (error: unknown) => void = () => undefined
-  const failed = new Promise<never>((_, reject) => {
-    fail = reject
-  })
-  const later = (call: () => void): void => void setImmediate(call)
-  const runtime = new WorkerRuntime({
-    plan,
-    worker: 0,
-    runId,
-    buffers,
-    checkpoints,
-    failed: fail,
-    main: {
-      ...main,
-      // In a later turn, as between threads: the answer to a call never arrives within it.
-      requestSplit: (vertex, subtask) => later(() => main.requestSplit(vertex, subtask)),
-      acknowledge: (checkpointId, place, share) => later(() => main.acknowledge(checkpointId, place, share)),
-      decline: (checkpointId, place, error) => later(() => main.decline(checkpointId, place, error)),
-      subtaskEnded: (place, share) =>
-        new Promise((resolve) => {
-          later(() => resolve(main.subtaskEnded(place, share)))
-        }),
-      ready: (worker) => queueMicrotask(() => main.ready(worker)),
-    },
-  })
-  const started = new Promise<void>((resolve) => {
-    setImmediate(resolve)
-  })
-  return {
-    async tell(method, ...args) {
-      ;(runtime as WorkerControl as unknown as Record<string, (...values: unknown[]) => void>)[method]!(...args)
-    },
-    ended: Promise.race([failed, started.then(() => runtime.run())]),
-    close: () => undefined,
-  }
+/** Loaded when it is used: a job on threads needs no operators in the main thread. */
+async function localWorkforce(plan: PhysicalPlan): Promise<Workforce> {
+  return (await import("./local-workforce.ts")).localWorkforce(plan)
 }
 
 function jobOptions(plan: PhysicalPlan, options: RunOptions): Omit<JobOptions, "workforce" | "release"> {
