@@ -21,7 +21,8 @@ export class WorkerPool {
 
   constructor(options: { workers: number; maxHeapMb: number | undefined }) {
     this.#pool = new Piscina({
-      filename: new URL("./host.js", import.meta.url).href,
+      // A file of its own, wherever the build put this module.
+      filename: new URL("../../dist/actors/host.js", import.meta.url).href,
       minThreads: options.workers,
       maxThreads: options.workers,
       concurrentTasksPerWorker: 1,
