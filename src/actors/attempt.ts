@@ -2,7 +2,7 @@ import { EngineError, fromPlainError, type PlainError } from "../errors/index.ts
 import { heartbeat } from "../mailbox/index.ts"
 import { type JobMetrics, MetricsReader } from "../observe/index.ts"
 import { type PhysicalPlan, workerOf } from "../plan/index.ts"
-import { createBuffers, firstSlotOf } from "./buffers.ts"
+import { type ChannelSize, createBuffers, firstSlotOf } from "./buffers.ts"
 import type {
   HostResult,
   MainControl,
@@ -12,6 +12,7 @@ import type {
   WorkerCheckpoints,
   WorkerControl,
 } from "./control.ts"
+import type { Environment } from "./environment.ts"
 import type { SplitCoordinator } from "./split-coordinator.ts"
 
 /** One worker of a running attempt, on a thread of its own or on the calling one. */
@@ -43,6 +44,9 @@ export interface AttemptOptions {
   readonly runId: string
   readonly checkpoints: WorkerCheckpoints | undefined
   readonly heartbeatTimeoutMs: number
+  readonly environment: Environment
+  /** Default: what suits the machine. */
+  readonly channelSize: ChannelSize | undefined
   /** By source vertex. */
   readonly splits: ReadonlyMap<number, SplitCoordinator>
   /** Every worker's subtasks are up. */
@@ -77,8 +81,8 @@ export class Attempt {
 
   constructor(options: AttemptOptions) {
     this.#options = options
-    this.#buffers = createBuffers(options.plan)
-    this.#metrics = createReader(options.plan, this.#buffers.metrics)
+    this.#buffers = createBuffers(options.plan, options.channelSize)
+    this.#metrics = createReader(options.plan, this.#buffers.metrics, options.environment.now())
   }
 
   /** Starts the workers and waits for them. Resolves when all have come to their end, rejects with the first failure; no thread is left then. */
@@ -94,7 +98,7 @@ export class Attempt {
       decline: (checkpointId, place, error) => this.#options.onDecline(checkpointId, place, error),
       subtaskEnded: (place, share) => this.#options.onSubtaskEnd(place, share),
     }
-    let heartbeats: NodeJS.Timeout | undefined
+    let stopWatching: (() => void) | undefined
     try {
       if (this.#failure === undefined) {
         this.#workers = Array.from({ length: Math.max(1, this.#options.plan.workers) }, (_, worker) =>
@@ -105,16 +109,16 @@ export class Attempt {
             checkpoints: this.#options.checkpoints,
           }),
         )
-        heartbeats = this.#watchHeartbeats()
+        stopWatching = this.#watchHeartbeats()
         if (this.#stopping) this.#signal("stop")
         const allEnded = Promise.all(this.#workers.map((worker) => this.#outcomeOf(worker)))
         await Promise.race([allEnded, failed])
-        if (this.#failure !== undefined) await Promise.race([allEnded, delay(CANCEL_GRACE_MS)])
+        if (this.#failure !== undefined) await this.#grace(allEnded)
       }
     } catch (error) {
       this.fail(error)
     } finally {
-      clearInterval(heartbeats)
+      stopWatching?.()
       for (const worker of this.#workers) worker.close()
       await this.#options.workforce.terminate()
     }
@@ -158,6 +162,16 @@ export class Attempt {
     }
   }
 
+  /** Lets cancelled workers close their files, for a while. */
+  async #grace(allEnded: Promise<unknown>): Promise<void> {
+    let stopWaiting: (() => void) | undefined
+    const over = new Promise<void>((resolve) => {
+      stopWaiting = this.#options.environment.after(CANCEL_GRACE_MS, resolve)
+    })
+    await Promise.race([allEnded, over])
+    stopWaiting?.()
+  }
+
   /** A worker that is gone is noticed by its own promise; a call that does not reach it needs no second report. */
   #signal(method: "stop" | "cancel"): void {
     for (const worker of this.#workers) worker.tell(method).catch(() => undefined)
@@ -184,18 +198,18 @@ export class Attempt {
   }
 
   /** A worker that no longer goes round is stuck in user code. */
-  #watchHeartbeats(): NodeJS.Timeout {
+  #watchHeartbeats(): () => void {
     const { doorbells } = this.#buffers
-    const { heartbeatTimeoutMs } = this.#options
-    const last = this.#workers.map((_, worker) => ({ beat: heartbeat(doorbells, worker), sinceMs: performance.now() }))
-    return setInterval(() => {
+    const { heartbeatTimeoutMs, environment } = this.#options
+    const last = this.#workers.map((_, worker) => ({ beat: heartbeat(doorbells, worker), sinceMs: environment.now() }))
+    return environment.every(HEARTBEAT_CHECK_MS, () => {
       for (const [worker, seen] of last.entries()) {
         const beat = heartbeat(doorbells, worker)
         // A worker that has not begun its rounds yet is loading modules. One that sleeps beats at every tick all the same;
         // its sleeping flag says nothing, it is up during the last look around before the sleep.
         if (beat !== seen.beat || beat === 0) {
-          last[worker] = { beat, sinceMs: performance.now() }
-        } else if (performance.now() - seen.sinceMs > heartbeatTimeoutMs) {
+          last[worker] = { beat, sinceMs: environment.now() }
+        } else if (environment.now() - seen.sinceMs > heartbeatTimeoutMs) {
           this.fail(
             new EngineError(
               "WORKER_HUNG",
@@ -205,11 +219,11 @@ export class Attempt {
           )
         }
       }
-    }, HEARTBEAT_CHECK_MS)
+    })
   }
 }
 
-function createReader(plan: PhysicalPlan, buffer: SharedArrayBuffer): MetricsReader {
+function createReader(plan: PhysicalPlan, buffer: SharedArrayBuffer, nowMs: number): MetricsReader {
   return new MetricsReader(
     buffer,
     plan.vertices.map((vertex) => ({
@@ -220,12 +234,6 @@ function createReader(plan: PhysicalPlan, buffer: SharedArrayBuffer): MetricsRea
       isSource: vertex.operators[0]!.node.role.type === "source",
       hasSink: vertex.operators.some((operator) => operator.node.role.type === "sink"),
     })),
-    performance.now(),
+    nowMs,
   )
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms)
-  })
 }

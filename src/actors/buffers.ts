@@ -4,7 +4,7 @@ import { listChannels, type PhysicalPlan } from "../plan/index.ts"
 import type { SharedBuffers } from "./control.ts"
 
 /** Records a channel holds at most. */
-export const CHANNEL_CREDITS = 2048
+const CHANNEL_CREDITS = 2048
 /** Bytes of all rings of a job together, within the bounds of one ring. */
 const RINGS_BYTES = 64 * 1024 * 1024
 const RING_BYTES_MIN = 32 * 1024
@@ -14,20 +14,29 @@ export function firstSlotOf(plan: PhysicalPlan, vertex: number): number {
   return plan.vertices.slice(0, vertex).reduce((sum, each) => sum + each.parallelism, 0)
 }
 
+/** How large channels are, in place of what suits the machine. */
+export interface ChannelSize {
+  readonly capacityRecords: number
+  /** Of a ring: a power of two. */
+  readonly capacityBytes: number
+}
+
 /** The shared memory of one attempt. */
-export function createBuffers(plan: PhysicalPlan): SharedBuffers {
+export function createBuffers(plan: PhysicalPlan, size?: ChannelSize): SharedBuffers {
   const subtasks = plan.vertices.reduce((sum, vertex) => sum + vertex.parallelism, 0)
   const channels = listChannels(plan)
   const remote = channels.filter((channel) => channel.fromWorker !== channel.toWorker).length
   const share = RINGS_BYTES / Math.max(1, remote)
-  const capacityBytes = 2 ** Math.floor(Math.log2(Math.min(RING_BYTES_MAX, Math.max(RING_BYTES_MIN, share))))
+  const {
+    capacityRecords = CHANNEL_CREDITS,
+    capacityBytes = 2 ** Math.floor(Math.log2(Math.min(RING_BYTES_MAX, Math.max(RING_BYTES_MIN, share)))),
+  } = size ?? {}
   return {
     doorbells: createDoorbells(Math.max(1, plan.workers)),
     metrics: createMetricsBuffer(subtasks),
+    channelCredits: capacityRecords,
     rings: channels.map((channel) =>
-      channel.fromWorker === channel.toWorker
-        ? undefined
-        : createRing({ capacityRecords: CHANNEL_CREDITS, capacityBytes }),
+      channel.fromWorker === channel.toWorker ? undefined : createRing({ capacityRecords, capacityBytes }),
     ),
   }
 }

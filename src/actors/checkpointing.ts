@@ -11,6 +11,7 @@ import {
 } from "../snapshot/index.ts"
 import type { CheckpointStore, Manifest } from "../snapshot/store/index.ts"
 import type { SubtaskPlace, SubtaskShare, WorkerControl } from "./control.ts"
+import type { Environment } from "./environment.ts"
 import { type SplitCoordinator, type SplitProgress, unread } from "./split-coordinator.ts"
 
 /** How a job takes checkpoints. Times in ms. */
@@ -39,7 +40,7 @@ export interface CheckpointingOptions {
   /** By source vertex. */
   readonly splits: ReadonlyMap<number, SplitCoordinator>
   readonly sinks: readonly PlannedSink[]
-  readonly now: () => number
+  readonly environment: Environment
   /** Tells every worker. */
   tellAll<M extends keyof WorkerControl>(method: M, ...args: Parameters<WorkerControl[M]>): void
   /** The attempt cannot go on. */
@@ -60,7 +61,7 @@ export class Checkpointing {
   readonly #channels: readonly AuditedChannel[]
   /** Splits not handed out when a checkpoint was triggered, by checkpoint and source vertex. */
   readonly #waiting = new Map<number, ReadonlyMap<number, readonly SplitProgress[]>>()
-  #timer: NodeJS.Timeout | undefined
+  #cancelTimer: () => void = () => undefined
   /** Publishing and committing, one after the other. */
   #work: Promise<void> = Promise.resolve()
   #final: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined
@@ -84,7 +85,7 @@ export class Checkpointing {
         })),
       ),
       attempt,
-      startedMs: options.now(),
+      startedMs: options.environment.now(),
       intervalMs: settings.everyMs,
       timeoutMs: settings.timeoutMs,
       minPauseMs: settings.minPauseMs,
@@ -103,9 +104,11 @@ export class Checkpointing {
   }
 
   decline(checkpointId: number, place: SubtaskPlace, error: PlainError): void {
-    const { attempt, now } = this.#options
+    const { attempt, environment } = this.#options
     const reason = fromPlainError(error).message
-    this.#follow(this.#coordinator.onDecline({ ...this.#refOf(place), checkpointId, attempt, reason, nowMs: now() }))
+    this.#follow(
+      this.#coordinator.onDecline({ ...this.#refOf(place), checkpointId, attempt, reason, nowMs: environment.now() }),
+    )
   }
 
   subtaskEnded(place: SubtaskPlace, share: SubtaskShare): void {
@@ -118,14 +121,14 @@ export class Checkpointing {
     const final = new Promise<void>((resolve, reject) => {
       this.#final = { resolve, reject }
     })
-    this.#follow(this.#coordinator.requestFinal(this.#options.now()))
+    this.#follow(this.#coordinator.requestFinal(this.#options.environment.now()))
     await final
   }
 
   /** The attempt is over. Resolves when nothing is being published or committed any more: only then may a restore be chosen. */
   async stop(): Promise<void> {
     this.#stopped = true
-    clearTimeout(this.#timer)
+    this.#cancelTimer()
     this.#coordinator.stop()
     await this.#work
   }
@@ -135,13 +138,13 @@ export class Checkpointing {
   }
 
   #schedule(): void {
-    clearTimeout(this.#timer)
+    this.#cancelTimer()
     if (this.#stopped) return
     const deadlineMs = this.#coordinator.nextDeadlineMs()
     if (deadlineMs === Number.POSITIVE_INFINITY) return
-    this.#timer = setTimeout(
-      () => this.#follow(this.#coordinator.onTick(this.#options.now())),
-      Math.max(0, deadlineMs - this.#options.now()),
+    const { environment } = this.#options
+    this.#cancelTimer = environment.after(Math.max(0, deadlineMs - environment.now()), () =>
+      this.#follow(this.#coordinator.onTick(environment.now())),
     )
   }
 
@@ -186,7 +189,7 @@ export class Checkpointing {
   }
 
   async #publish(checkpointId: number, acks: readonly CheckpointPart<SubtaskShare>[]): Promise<void> {
-    const { store, now, settings } = this.#options
+    const { store, environment, settings } = this.#options
     const counts = acks.map(({ payload }) => payload.counts)
     const mode = settings.barrierMode.kind === "at-least-once" ? "at-least-once" : "exactly-once"
     const difference = auditChannels(checkpointId, this.#channels, counts, mode)
@@ -198,14 +201,14 @@ export class Checkpointing {
       await store.publish(manifest)
     } catch (error) {
       if (error instanceof EngineError && error.code === "CHECKPOINT_WRITE_FAILED") {
-        this.#follow(this.#coordinator.onPublishFailed({ checkpointId, error, nowMs: now() }))
+        this.#follow(this.#coordinator.onPublishFailed({ checkpointId, error, nowMs: environment.now() }))
         return
       }
       throw error
     }
     const sizeBytes = acks.reduce((sum, { payload }) => sum + (payload.part?.bytes ?? 0), 0)
     this.#published = manifest
-    this.#follow(this.#coordinator.onPublished({ checkpointId, sizeBytes, nowMs: now() }))
+    this.#follow(this.#coordinator.onPublished({ checkpointId, sizeBytes, nowMs: environment.now() }))
   }
 
   #published: Manifest | undefined
@@ -220,7 +223,7 @@ export class Checkpointing {
   }
 
   #manifestOf(checkpointId: number, acks: readonly CheckpointPart<SubtaskShare>[]): Manifest {
-    const { plan, attempt, runId, sinks } = this.#options
+    const { plan, attempt, runId, sinks, environment } = this.#options
     const waiting = this.#waiting.get(checkpointId)!
     const operators = plan.vertices.flatMap((vertex) =>
       vertex.operators.map(({ id, kind }) => ({ operatorId: id, kind, parallelism: vertex.parallelism })),
@@ -230,7 +233,7 @@ export class Checkpointing {
       runId,
       checkpointId,
       attempt,
-      createdAtMs: Date.now(),
+      createdAtMs: environment.wallClock(),
       kind: "checkpoint",
       plan: { keyGroups: plan.keyGroups, operators },
       subtasks: acks.map(({ vertex, subtask, payload, finished }) => ({

@@ -78,6 +78,8 @@ export interface WorkerCheckpoints {
 export interface SharedBuffers {
   readonly doorbells: SharedArrayBuffer
   readonly metrics: SharedArrayBuffer
+  /** Records a channel holds at most. */
+  readonly channelCredits: number
   /** By channel index; only channels between workers have one. */
   readonly rings: readonly (SharedArrayBuffer | undefined)[]
 }

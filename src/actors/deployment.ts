@@ -21,10 +21,11 @@ import { MsgpackCodec } from "../records/index.ts"
 // Not through the folder's index: workers have no use for the coordinator.
 import { type BarrierMode, createBarrierHandler } from "../snapshot/barriers/create-barrier-handler.ts"
 import type { PartWriter } from "../snapshot/store/index.ts"
-import { CHANNEL_CREDITS, firstSlotOf } from "./buffers.ts"
+import { firstSlotOf } from "./buffers.ts"
 import { Chain } from "./chain.ts"
 import type { SharedBuffers, SubtaskPlace, SubtaskShare } from "./control.ts"
 import { createEdgeWriter, type EdgeWriter } from "./edge-writer.ts"
+import type { WorkerEnvironment } from "./environment.ts"
 import { InputGate } from "./input-gate.ts"
 import { OutChannel } from "./out-channel.ts"
 import { Pressure } from "./pressure.ts"
@@ -44,6 +45,8 @@ export interface DeploymentOptions {
   readonly barrierMode: BarrierMode
   /** The checkpoint to go on from. */
   readonly restore: RestoreTask | undefined
+  /** Loads what reads a checkpoint. */
+  restoring: WorkerEnvironment["restoring"]
   requestSplit(vertex: number, subtask: number): void
   /** Makes the file of a subtask's share of a checkpoint. */
   createPart(checkpointId: number, vertex: Vertex, subtask: number): Promise<PartWriter>
@@ -74,16 +77,18 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
     }
   }
   for (const subtask of subtasks) subtask.open()
-  if (options.restore !== undefined) await restore(subtasks, options.restore, plan)
+  if (options.restore !== undefined) await restore(subtasks, options.restore, options)
   return { subtasks, readers }
 }
 
-async function restore(subtasks: readonly Subtask[], task: RestoreTask, plan: PhysicalPlan): Promise<void> {
-  const { hadEnded, restoreChain } = await import("./restore.ts")
+async function restore(subtasks: readonly Subtask[], task: RestoreTask, options: DeploymentOptions): Promise<void> {
+  const { plan } = options
+  const { hadEnded, openDisk, restoreChain } = await options.restoring()
+  const disk = openDisk()
   for (const subtask of subtasks) {
     const vertex = plan.vertices[subtask.vertex]!
     if (hadEnded(task, vertex, subtask.subtask)) subtask.skipToEnd()
-    else await restoreChain(subtask.chain, task, plan, vertex, subtask.subtask)
+    else await restoreChain(subtask.chain, task, plan, vertex, subtask.subtask, disk)
   }
 }
 
@@ -99,7 +104,7 @@ function connect({ plan, worker, buffers, wake }: DeploymentOptions): ChannelEnd
   for (const spec of listChannels(plan)) {
     if (spec.fromWorker === worker && spec.toWorker === worker) {
       const { sender, receiver } = createLocalChannel({
-        capacityRecords: CHANNEL_CREDITS,
+        capacityRecords: buffers.channelCredits,
         wakeReceiver: wake,
         wakeSender: wake,
       })

@@ -1,5 +1,5 @@
 /** What only jobs with checkpoints need, in one import: loaded when there are checkpoints, since start-up is a promise of ours. */
 export { CheckpointStore } from "../snapshot/store/index.ts"
-export { processOwner, realDisk } from "../snapshot/store/real-disk.ts"
+export { processOwner as lockOwner, realDisk as openDisk } from "../snapshot/store/real-disk.ts"
 export { Checkpointing, commitOf, progressOf } from "./checkpointing.ts"
 export { restoreTaskOf } from "./restore.ts"

@@ -7,6 +7,7 @@ import { EngineError, toPlainError } from "../errors/index.ts"
 import { planJob } from "../plan/index.ts"
 import type { HostResult, HostTask, MainControl, WorkerControl } from "./control.ts"
 import { loadPipeline } from "./load-pipeline.ts"
+import { realWorkerEnvironment } from "./real-environment.ts"
 import { connectPeer, serve } from "./rpc.ts"
 import { WorkerRuntime } from "./worker-runtime.ts"
 
@@ -42,6 +43,7 @@ export default async function host({ task, toMain, fromMain }: HostMessage): Pro
         worker: task.worker,
         runId: task.runId,
         buffers: task.buffers,
+        environment: realWorkerEnvironment,
         checkpoints: task.checkpoints,
         failed,
         main: {

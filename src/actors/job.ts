@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto"
 import type { Committable, Sink } from "../contracts/index.ts"
 import { EngineError } from "../errors/index.ts"
 import type { JobMetrics } from "../observe/index.ts"
@@ -6,8 +5,10 @@ import type { PhysicalOperator, PhysicalPlan } from "../plan/index.ts"
 import { createRestartPolicy, type RestartPolicy, type RestartPolicySpec } from "../snapshot/index.ts"
 import type { CheckpointStore, Manifest } from "../snapshot/store/index.ts"
 import { Attempt, type Workforce } from "./attempt.ts"
+import type { ChannelSize } from "./buffers.ts"
 import type { Checkpointing, CheckpointSettings, PlannedSink } from "./checkpointing.ts"
 import type { SubtaskShare } from "./control.ts"
+import type { Durability, Environment } from "./environment.ts"
 import type { JobEvent, JobHandle, JobResult, JobStatus } from "./job-handle.ts"
 import { SplitCoordinator, unread } from "./split-coordinator.ts"
 
@@ -20,6 +21,9 @@ export interface JobOptions {
   /** Undefined: no checkpoints; a failure ends the job. */
   readonly checkpoints: CheckpointSettings | undefined
   readonly restart: RestartPolicySpec
+  readonly environment: Environment
+  /** Default: what suits the machine. */
+  readonly channelSize?: ChannelSize
   /** Threads for one attempt. */
   workforce(): Promise<Workforce>
   /** Ends threads that no attempt has used. */
@@ -43,12 +47,13 @@ export class Job implements JobHandle {
   readonly done: Promise<JobResult>
   readonly #options: JobOptions
   readonly #plan: PhysicalPlan
-  readonly #startedMs = performance.now()
+  readonly #environment: Environment
+  readonly #startedMs: number
   readonly #collected: Record<string, unknown[]> = {}
   readonly #policy: RestartPolicy
-  #runId: string = randomUUID().slice(0, 8)
+  #runId: string
   /** Loaded, and opened, when there are checkpoints. */
-  #durability: typeof import("./durability.ts") | undefined
+  #durability: Durability | undefined
   #store: CheckpointStore | undefined
   #attempt: Attempt | undefined
   #restarts = 0
@@ -64,7 +69,10 @@ export class Job implements JobHandle {
   constructor(options: JobOptions) {
     this.#options = options
     this.#plan = options.plan
-    this.#policy = createRestartPolicy(options.restart, Math.random)
+    this.#environment = options.environment
+    this.#startedMs = this.#environment.now()
+    this.#runId = this.#environment.uniqueId().slice(0, 8)
+    this.#policy = createRestartPolicy(options.restart, () => this.#environment.random())
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -95,7 +103,7 @@ export class Job implements JobHandle {
   }
 
   readMetrics(): JobMetrics {
-    this.#lastMetrics = this.#attempt?.readMetrics(performance.now()) ?? this.#lastMetrics ?? NOTHING_YET
+    this.#lastMetrics = this.#attempt?.readMetrics(this.#environment.now()) ?? this.#lastMetrics ?? NOTHING_YET
     return this.#lastMetrics
   }
 
@@ -107,12 +115,12 @@ export class Job implements JobHandle {
     }
     const end = this.done.then(note, note)
     while (!ended) {
-      let timer: NodeJS.Timeout | undefined
+      let cancelTick: (() => void) | undefined
       const tick = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, everyMs)
+        cancelTick = this.#environment.after(everyMs, resolve)
       })
       await Promise.race([end, tick])
-      clearTimeout(timer)
+      cancelTick?.()
       yield this.readMetrics()
     }
   }
@@ -188,14 +196,14 @@ export class Job implements JobHandle {
   async #open(): Promise<Start> {
     const { checkpoints, onEvent } = this.#options
     if (checkpoints === undefined) return { manifest: undefined, directory: "" }
-    const durability = await import("./durability.ts")
+    const durability = await this.#environment.durability()
     this.#durability = durability
     this.#store = await durability.CheckpointStore.open({
-      disk: durability.realDisk(),
+      disk: durability.openDisk(),
       directory: checkpoints.directory,
       jobName: this.jobName,
       retain: checkpoints.retain,
-      owner: durability.processOwner(randomUUID()),
+      owner: durability.lockOwner(this.#environment.uniqueId()),
       onWarning: (warning) => onEvent({ type: "warning", error: warning }),
     })
     const start = await this.#newest(this.#store)
@@ -218,7 +226,7 @@ export class Job implements JobHandle {
       } catch (error) {
         if (this.#cancelled !== undefined) throw this.#cancelled
         if (store === undefined) throw error
-        const decision = this.#policy.onFailure(performance.now())
+        const decision = this.#policy.onFailure(this.#environment.now())
         if (!decision.restart) throw error
         this.#restarts += 1
         this.#status = "restarting"
@@ -253,6 +261,8 @@ export class Job implements JobHandle {
       workforce: await workforce(),
       runId: this.#runId,
       heartbeatTimeoutMs,
+      environment: this.#environment,
+      channelSize: this.#options.channelSize,
       splits,
       checkpoints:
         store === undefined
@@ -287,11 +297,11 @@ export class Job implements JobHandle {
         runId: this.#runId,
         splits,
         sinks,
-        now: () => performance.now(),
+        environment: this.#environment,
         tellAll: (method, ...args) => attempt.tellAll(method, ...args),
         fail: (error) => attempt.fail(error),
         onCompleted: (checkpointId) => {
-          this.#policy.onStable(performance.now())
+          this.#policy.onStable(this.#environment.now())
           this.#options.onEvent({ type: "checkpoint", checkpointId })
         },
         onFailed: (error) => this.#options.onEvent({ type: "warning", error }),
@@ -315,7 +325,7 @@ export class Job implements JobHandle {
       jobName: this.jobName,
       runId: this.runId,
       status,
-      durationMs: performance.now() - this.#startedMs,
+      durationMs: this.#environment.now() - this.#startedMs,
       restarts: this.#restarts,
       metrics: this.readMetrics(),
       collected: this.#collected,
@@ -332,9 +342,9 @@ export class Job implements JobHandle {
 
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
+      const cancelTimer = this.#environment.after(ms, resolve)
       this.#interruptPause = () => {
-        clearTimeout(timer)
+        cancelTimer()
         resolve()
       }
     })

@@ -1,6 +1,7 @@
 import type { PhysicalPlan } from "../plan/index.ts"
 import type { JobWorker, WorkerContext, Workforce } from "./attempt.ts"
 import type { WorkerControl } from "./control.ts"
+import { realWorkerEnvironment } from "./real-environment.ts"
 import { WorkerRuntime } from "./worker-runtime.ts"
 
 /** The calling thread as the job's one worker: the same code without threads, ports and rings. */
@@ -22,6 +23,7 @@ function localWorker(plan: PhysicalPlan, { runId, buffers, main, checkpoints }: 
     worker: 0,
     runId,
     buffers,
+    environment: realWorkerEnvironment,
     checkpoints,
     failed: fail,
     main: {

@@ -1,7 +1,6 @@
 import { EngineError } from "../errors/index.ts"
 import type { PhysicalPlan, Vertex } from "../plan/index.ts"
-import { type Manifest, PartReader } from "../snapshot/store/index.ts"
-import { realDisk } from "../snapshot/store/real-disk.ts"
+import { type Disk, type Manifest, PartReader } from "../snapshot/store/index.ts"
 import { keyGroupOf, subtaskOfKeyGroup } from "../state/index.ts"
 import type { Chain } from "./chain.ts"
 import { decodeEntries, decodeValue, VALUE_TABLE } from "./subtask-snapshot.ts"
@@ -67,6 +66,7 @@ export async function restoreChain(
   plan: PhysicalPlan,
   vertex: Vertex,
   subtask: number,
+  disk: Disk,
 ): Promise<void> {
   const { keyGroups } = restore
   const mine = new Set(vertex.operators.map(({ id }) => id))
@@ -78,7 +78,7 @@ export async function restoreChain(
 
   for (const share of restore.subtasks) {
     for (const handle of share.parts) {
-      const reader = await PartReader.open({ ...restore, disk: realDisk(), handle })
+      const reader = await PartReader.open({ ...restore, disk, handle })
       try {
         for (const { operatorId, table } of reader.blocks) {
           if (!known.has(operatorId)) throw unclaimed(restore, operatorId, table)

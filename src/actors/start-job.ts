@@ -8,6 +8,7 @@ import type { HostTask } from "./control.ts"
 import { Job, type JobOptions } from "./job.ts"
 import type { CheckpointOptions, JobHandle, RunOptions } from "./job-handle.ts"
 import { loadPipeline, prepareModule } from "./load-pipeline.ts"
+import { realEnvironment } from "./real-environment.ts"
 import { startPool } from "./start-pool.ts"
 import type { WorkerPool } from "./worker-pool.ts"
 
@@ -107,6 +108,7 @@ function jobOptions(plan: PhysicalPlan, options: RunOptions): Omit<JobOptions, "
   const checkpoints = options.checkpoint === undefined ? undefined : settingsOf(options.checkpoint)
   return {
     plan,
+    environment: realEnvironment,
     heartbeatTimeoutMs: heartbeatTimeoutOf(options),
     print: options.print ?? ((line) => void process.stdout.write(`${line}\n`)),
     onEvent: options.onEvent ?? (() => undefined),

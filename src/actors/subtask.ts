@@ -149,9 +149,10 @@ export class Subtask {
     this.#lastOutcome = outcome
   }
 
-  step(): StepOutcome {
+  /** @param budget records it may take at most */
+  step(budget: number = STEP_BUDGET): StepOutcome {
     const captured = this.#capture !== undefined && this.#advanceCapture(this.#capture)
-    const outcome = this.#stepPhase()
+    const outcome = this.#stepPhase(budget)
     return captured && (outcome === "idle" || outcome === "blocked") ? "progressed" : outcome
   }
 
@@ -168,10 +169,10 @@ export class Subtask {
     this.#capture = undefined
   }
 
-  #stepPhase(): StepOutcome {
+  #stepPhase(budget: number): StepOutcome {
     switch (this.#phase) {
       case SubtaskPhase.RUNNING:
-        return this.#run()
+        return this.#run(budget)
       case SubtaskPhase.FINISHING:
         return this.#finish()
       case SubtaskPhase.PREPARING:
@@ -197,7 +198,7 @@ export class Subtask {
     await this.#chain.close(true).catch(() => undefined)
   }
 
-  #run(): StepOutcome {
+  #run(budget: number): StepOutcome {
     let moved = this.#flush(false)
     if (!this.#chain.advance()) return this.#held(moved)
     if (this.#handOnProgress()) moved = true
@@ -207,7 +208,7 @@ export class Subtask {
       // What comes now belongs to the next checkpoint: it waits until the sinks have cut their output.
       return moved ? "progressed" : "blocked"
     } else {
-      const { records, moved: inputMoved } = this.input.step(this.#chain, STEP_BUDGET)
+      const { records, moved: inputMoved } = this.input.step(this.#chain, budget)
       if (records > 0) {
         this.#recordsIn += records
         this.#metrics.set("recordsIn", this.#recordsIn)

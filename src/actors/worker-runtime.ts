@@ -4,14 +4,15 @@ import type { PhysicalPlan, Vertex } from "../plan/index.ts"
 import type { PartWriter } from "../snapshot/store/index.ts"
 import type { HostResult, MainControl, SharedBuffers, WorkerCheckpoints, WorkerControl } from "./control.ts"
 import { type Deployment, deploy } from "./deployment.ts"
+import type { Loop, WorkerEnvironment } from "./environment.ts"
 import type { BarrierMark } from "./subtask-input.ts"
-import { WorkerLoop } from "./worker-loop.ts"
 
 export interface WorkerRuntimeOptions {
   readonly plan: PhysicalPlan
   readonly worker: number
   readonly runId: string
   readonly buffers: SharedBuffers
+  readonly environment: WorkerEnvironment
   /** How to reach the main thread. */
   readonly main: MainControl
   readonly failed: (error: unknown) => void
@@ -21,11 +22,11 @@ export interface WorkerRuntimeOptions {
 
 /**
  * One worker's share of a job from deployment to its end: the same on a worker thread and, with `--workers 0`, on the
- * calling one. The edge where clocks, timers and the event loop come in.
+ * calling one, and in the simulator.
  */
 export class WorkerRuntime implements WorkerControl {
   readonly #options: WorkerRuntimeOptions
-  readonly #loopHolder: { loop: WorkerLoop | undefined } = { loop: undefined }
+  readonly #loopHolder: { loop: Loop | undefined } = { loop: undefined }
   readonly #abort = new AbortController()
   #deployment: Deployment | undefined
   #cancelled = false
@@ -40,7 +41,7 @@ export class WorkerRuntime implements WorkerControl {
 
   /** Runs to the end. Never rejects: failures come back as plain data. */
   async run(): Promise<HostResult> {
-    const { plan, worker, runId, buffers, main } = this.#options
+    const { plan, worker, runId, buffers, main, environment } = this.#options
     let deployment: Deployment | undefined
     try {
       const sleeper = new Sleeper(buffers.doorbells, worker)
@@ -51,11 +52,12 @@ export class WorkerRuntime implements WorkerControl {
         runId,
         buffers,
         signal: this.#abort.signal,
-        now: () => performance.now(),
-        sleep: (ms) => sleepFor(ms, this.#abort.signal),
+        now: environment.now,
+        sleep: (ms) => environment.sleep(ms, this.#abort.signal),
         wake,
         barrierMode: this.#options.checkpoints?.barrierMode ?? { kind: "aligned" },
         restore: this.#options.checkpoints?.restore,
+        restoring: environment.restoring,
         requestSplit: (vertex, subtask) => main.requestSplit(vertex, subtask),
         createPart: (checkpointId, vertex, subtask) => this.#createPart(checkpointId, vertex, subtask),
         acknowledge: (checkpointId, place, share) => this.#tell(main.acknowledge(checkpointId, place, share)),
@@ -63,16 +65,7 @@ export class WorkerRuntime implements WorkerControl {
         ended: (place, share) => this.#told.push(Promise.resolve(main.subtaskEnded(place, share))),
         toMain: async (operatorId, values) => main.toMain(operatorId, values),
       })
-      const loop = new WorkerLoop({
-        subtasks: deployment.subtasks,
-        sleeper,
-        now: () => performance.now(),
-        turn: () => new Promise((resolve) => setImmediate(resolve)),
-        every: (ms, callback) => {
-          const timer = setInterval(callback, ms)
-          return () => clearInterval(timer)
-        },
-      })
+      const loop = environment.loop(deployment.subtasks, sleeper)
       this.#loopHolder.loop = loop
       this.#deployment = deployment
       for (const call of this.#early) call(deployment)
@@ -147,11 +140,11 @@ export class WorkerRuntime implements WorkerControl {
   }
 
   async #createPart(checkpointId: number, vertex: Vertex, subtask: number): Promise<PartWriter> {
-    const { plan, checkpoints } = this.#options
-    const { PartWriter, realDisk } = await import("./part-writing.ts")
+    const { plan, checkpoints, environment } = this.#options
+    const { PartWriter, openDisk } = await environment.partWriting()
     const { directory, attempt } = checkpoints!
     return PartWriter.create({
-      disk: realDisk(),
+      disk: openDisk(),
       directory,
       jobName: plan.jobName,
       checkpointId,
@@ -170,17 +163,4 @@ export class WorkerRuntime implements WorkerControl {
     if (this.#deployment === undefined) this.#early.push(call)
     else call(this.#deployment)
   }
-}
-
-function sleepFor(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener("abort", done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal.addEventListener("abort", done, { once: true })
-  })
 }
