@@ -21,7 +21,8 @@ const LAYERS = [
   ["plan"],
   ["api"],
   ["actors"],
-  ["cli", "sim"],
+  ["sim"],
+  ["cli"],
 ]
 const RANK = new Map(LAYERS.flatMap((folders, rank) => folders.map((folder) => [folder, rank])))
 

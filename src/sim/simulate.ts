@@ -1,0 +1,305 @@
+import type { ChannelSize } from "../actors/buffers.ts"
+import type { CheckpointSettings } from "../actors/checkpointing.ts"
+import * as durability from "../actors/durability.ts"
+import type { Environment } from "../actors/environment.ts"
+import { Job } from "../actors/job.ts"
+import type { JobResult } from "../actors/job-handle.ts"
+import * as partWriting from "../actors/part-writing.ts"
+import * as restoring from "../actors/restoring.ts"
+import { EngineError } from "../errors/index.ts"
+import { type LogicalGraph, planJob } from "../plan/index.ts"
+import { type Disk, SimDisk, type SimFault } from "../snapshot/store/index.ts"
+import { SimWorkforce } from "./_workforce.ts"
+import type { Outside } from "./outside.ts"
+import { type Fault, type Schedule, seededRandom } from "./schedule.ts"
+import { scheduledDisk } from "./scheduled-disk.ts"
+import { QueueLane, World } from "./world.ts"
+
+export interface SimulationOptions {
+  /** Describes the graph, anew for every process. Its sources and sinks must know no other outside than `outside`. */
+  readonly graph: () => LogicalGraph
+  readonly outside: Outside
+  readonly parallelism: number
+  /** Worker threads: at least 1. */
+  readonly workers: number
+  /** Undefined: no checkpoints. Times in virtual ms: a step takes one. */
+  readonly checkpoints: Omit<CheckpointSettings, "directory"> | undefined
+  readonly channelSize: ChannelSize
+  readonly schedule: Schedule
+  readonly faults: readonly Fault[]
+  /** Restarts in a row within one process. Default 100. */
+  readonly maxRestarts?: number
+  /** Steps after which the simulation is given up. Default 50,000. */
+  readonly maxSteps?: number
+  /** Keeps the log as text. Default: only its hash. */
+  readonly keepsLog?: boolean
+  /** A process starts: for user code that keeps something outside of the engine's state. */
+  readonly onProcess?: () => void
+}
+
+export interface Simulation {
+  readonly result: JobResult | undefined
+  /** Why the job failed; SIMULATION_STUCK when it did not come to an end. */
+  readonly error: Error | undefined
+  readonly steps: number
+  /** Of everything that happened, in order. */
+  readonly logHash: number
+  /** With `keepsLog`. */
+  readonly log: readonly string[]
+  readonly checkpoints: number
+  readonly failedCheckpoints: number
+  /** Faults that happened. */
+  readonly faults: { readonly kills: number; readonly crashes: number; readonly disk: number }
+  /** Attempts that began at a checkpoint, or at the beginning after a failure. */
+  readonly restarts: number
+  /** Places at which the schedule's preemptions made a difference. */
+  readonly preempted: number
+  /** Promises that the engine broke towards the outside. */
+  readonly complaints: readonly string[]
+}
+
+const DIRECTORY = "checkpoints"
+const CHANGING = new Set(["create", "write", "sync", "rename", "syncDirectory", "remove"])
+
+/**
+ * Runs a job as `run` would: the real plan, job, attempts, checkpoints, store, workers and subtasks, with rings between workers
+ * and local channels within, on one thread, in virtual time, in the order that the schedule says. The disk forgets
+ * what was not synced; workers and the process die when the faults say so, and the process is then started again.
+ *
+ * The same options give the same simulation, to the last entry of the log. Needs user code that awaits nothing but what the
+ * engine gives it. What is not simulated: how threads share memory (see props/ring), real time, and the code that loads modules.
+ */
+export async function simulate(options: SimulationOptions): Promise<Simulation> {
+  return new Simulator(options).run()
+}
+
+interface Shape {
+  readonly parallelism: number
+  readonly workers: number
+}
+
+interface Process {
+  readonly job: Job
+  readonly workforce: () => SimWorkforce | undefined
+}
+
+class Simulator {
+  readonly #options: SimulationOptions
+  readonly #world: World
+  readonly #disk: SimDisk
+  #main: QueueLane
+  #pending: Fault[]
+  #processes = 0
+  #ids = 0
+  #diskCalls = 0
+  readonly #count = { kills: 0, crashes: 0, disk: 0, checkpoints: 0, failed: 0, restarts: 0 }
+
+  constructor(options: SimulationOptions) {
+    this.#options = options
+    this.#world = new World({ schedule: options.schedule, keepsLog: options.keepsLog ?? false })
+    this.#pending = [...options.faults]
+    this.#main = this.#newMain()
+    this.#disk = new SimDisk({
+      fault: ({ operation, path }) => {
+        if (operation === "rename" && path.endsWith(".json.tmp") && path.includes("/checkpoints/")) {
+          this.#world.mark("publish")
+        }
+        return CHANGING.has(operation) ? this.#diskFault() : undefined
+      },
+    })
+    options.outside.turn = (what) => this.#main.turn(what)
+    options.outside.beforeCommit = () => this.#checkDecided()
+  }
+
+  async run(): Promise<Simulation> {
+    const { parallelism, workers, maxSteps = 50_000 } = this.#options
+    const world = this.#world
+    let result: JobResult | undefined
+    let error: Error | undefined
+    let process = this.#start({ parallelism, workers })
+    const watch = ({ job }: Process): void => {
+      job.done.then(
+        (done) => {
+          if (process.job === job) result = done
+        },
+        (failure: unknown) => {
+          if (process.job === job) error = failure instanceof Error ? failure : new Error(String(failure))
+        },
+      )
+    }
+    watch(process)
+    while (result === undefined && error === undefined) {
+      const shape = await this.#applyFaults(process)
+      if (shape !== undefined) {
+        process = this.#start(shape)
+        watch(process)
+      }
+      if (world.step()) await undefined
+      else {
+        await drain()
+        if (world.step() || result !== undefined || error !== undefined) continue
+        if (!world.advance()) error = this.#stuck("nothing can happen any more")
+      }
+      if (world.steps > maxSteps) error = this.#stuck(`it has not come to an end in ${maxSteps} steps`)
+    }
+    await drain()
+    world.clear()
+    return {
+      result,
+      error,
+      steps: world.steps,
+      logHash: world.hash,
+      log: world.log ?? [],
+      checkpoints: this.#count.checkpoints,
+      failedCheckpoints: this.#count.failed,
+      faults: { kills: this.#count.kills, crashes: this.#count.crashes, disk: this.#count.disk },
+      restarts: this.#count.restarts,
+      preempted: world.preempted,
+      complaints: this.#options.outside.complaints,
+    }
+  }
+
+  #newMain(): QueueLane {
+    const lane = new QueueLane(this.#world, "main", { overtakes: false })
+    this.#world.add(lane)
+    return lane
+  }
+
+  #start({ parallelism, workers }: Shape): Process {
+    const { graph, checkpoints, channelSize, maxRestarts = 100, onProcess } = this.#options
+    const world = this.#world
+    this.#processes += 1
+    world.mark("start")
+    onProcess?.()
+    const plan = planJob(graph(), { parallelism, workers })
+    const main = this.#main
+    const disk = scheduledDisk(this.#disk, (what) => main.turn(what))
+    let workforce: SimWorkforce | undefined
+    let attempts = 0
+    const job = new Job({
+      plan,
+      heartbeatTimeoutMs: 60_000,
+      print: () => undefined,
+      signal: undefined,
+      checkpoints: checkpoints === undefined ? undefined : { ...checkpoints, directory: DIRECTORY },
+      restart: checkpoints === undefined ? { kind: "none" } : { kind: "fixed-delay", delayMs: 5, maxRestarts },
+      environment: this.#environment(disk),
+      channelSize,
+      onEvent: (event) => {
+        if (event.type === "checkpoint") {
+          this.#count.checkpoints += 1
+          world.mark("complete")
+        } else if (event.type === "restart") {
+          world.note(`restart from ${event.checkpointId ?? "the beginning"}: ${String((event.error as Error).message)}`)
+        } else {
+          if (event.error instanceof EngineError && /^CHECKPOINT_(TIMEOUT|DECLINED|PUBLISH)/.test(event.error.code))
+            this.#count.failed += 1
+          world.note(`warning: ${event.error.message}`)
+        }
+      },
+      workforce: async () => {
+        attempts += 1
+        if (attempts > 1 || this.#processes > 1) {
+          this.#count.restarts += 1
+          world.mark("restart")
+        }
+        workforce = new SimWorkforce({ world, plan, disk: this.#disk, partWriting, restoring })
+        return workforce
+      },
+      release: async () => undefined,
+    })
+    job.start()
+    return { job, workforce: () => workforce }
+  }
+
+  #environment(disk: Disk): Environment {
+    const world = this.#world
+    const pid = this.#processes
+    return {
+      now: () => world.nowMs,
+      wallClock: () => world.nowMs,
+      after: (ms, call) => world.after(ms, call),
+      every: (ms, call) => world.every(ms, call),
+      random: () => 0.5,
+      uniqueId: () => String(++this.#ids).padStart(8, "0"),
+      durability: async () => ({
+        ...durability,
+        openDisk: () => disk,
+        // Every other process has the number of the one before it, as in a container.
+        lockOwner: (token) => ({
+          pid: 100 + (pid >> 1),
+          started: `s${pid}`,
+          token,
+          isAlive: (other, started) => other === 100 + (pid >> 1) && started === `s${pid}`,
+        }),
+      }),
+    }
+  }
+
+  /** @returns the shape of the next process when this one has crashed */
+  async #applyFaults(process: Process): Promise<Shape | undefined> {
+    const world = this.#world
+    for (const fault of this.#pending) {
+      if (fault.kind === "disk" || !world.isDue(fault.at)) continue
+      this.#pending = this.#pending.filter((each) => each !== fault)
+      if (fault.kind === "kill") {
+        const workers = process.workforce()?.workers ?? []
+        const victim = workers[fault.worker % Math.max(1, workers.length)]
+        if (victim?.kill() === true) {
+          this.#count.kills += 1
+          world.note(`worker ${fault.worker % workers.length} is killed`)
+        }
+        continue
+      }
+      if (this.#options.checkpoints === undefined) continue
+      // What is on its way within the process ends here; nothing of it may go on.
+      await drain()
+      this.#count.crashes += 1
+      world.note("the process crashes")
+      world.clear()
+      this.#main = this.#newMain()
+      const random = fault.keep === 0 ? undefined : seededRandom(fault.keep)
+      this.#disk.crash(({ bytes }) => {
+        if (random === undefined) return false
+        const draw = random()
+        return draw < 0.4 ? false : draw < 0.8 || bytes === 0 ? true : Math.floor(random() * bytes)
+      })
+      const { parallelism, workers } = this.#options
+      return fault.shape ?? { parallelism, workers }
+    }
+    return undefined
+  }
+
+  #diskFault(): SimFault | undefined {
+    const call = this.#diskCalls++
+    const fault = this.#pending.find((each) => each.kind === "disk" && each.call === call)
+    if (fault?.kind !== "disk") return undefined
+    this.#count.disk += 1
+    this.#world.note(`the disk fails: ${fault.code}`)
+    return fault.done === undefined ? { code: fault.code } : { code: fault.code, done: fault.done }
+  }
+
+  /** OUT-2: what a sink makes visible belongs to a checkpoint that no crash takes back. */
+  #checkDecided(): void {
+    this.#world.mark("commit")
+    if (this.#options.checkpoints === undefined) return
+    const undecided = this.#disk
+      .unsynced()
+      .find(({ kind, path }) => (kind === "rename" || kind === "link") && path.includes(`/${DIRECTORY}/`))
+    if (undecided === undefined) return
+    this.#options.outside.complaints.push(`OUT-2: a commit while ${undecided.path} may be lost in a crash`)
+  }
+
+  #stuck(why: string): EngineError {
+    return new EngineError("SIMULATION_STUCK", `The simulated job is stuck: ${why}; look at the end of its log`, {
+      details: { steps: this.#world.steps },
+    })
+  }
+}
+
+/** Lets every promise that can settle do so. */
+function drain(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}
