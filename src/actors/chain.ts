@@ -14,6 +14,8 @@ export interface ChainOptions {
   readonly vertex: Vertex
   readonly subtask: number
   readonly keyGroups: number
+  /** Whether "changes" of state can be captured. */
+  readonly trackChanges: boolean
   readonly pressure: Pressure
   readonly metrics: SubtaskMetrics
   /** The instance of each operator, in the vertex's order. */
@@ -400,6 +402,7 @@ class LinkContext implements OperatorContext {
   readonly operatorId: string
   readonly subtask: number
   readonly parallelism: number
+  readonly trackChanges: boolean
   keyHash = 0
   watermarkMs = Number.NEGATIVE_INFINITY
   readonly #options: ChainOptions
@@ -413,6 +416,7 @@ class LinkContext implements OperatorContext {
     this.#declared = node.sides
     this.subtask = options.subtask
     this.parallelism = options.vertex.parallelism
+    this.trackChanges = options.trackChanges
     this.#options = options
   }
 
@@ -431,7 +435,8 @@ class LinkContext implements OperatorContext {
   keyedStore<V>(name: string, codec?: StateCodec<V> | undefined): KeyedStore<V> {
     const known = this.#stores.get(name)
     if (known !== undefined) return known as HeapKeyedStore<unknown> as HeapKeyedStore<V>
-    const store = new HeapKeyedStore<V>(this.#options.keyGroups, { name, codec })
+    const { keyGroups, trackChanges } = this.#options
+    const store = new HeapKeyedStore<V>(keyGroups, { name, codec, trackChanges })
     this.#stores.set(name, store as HeapKeyedStore<unknown>)
     return store
   }

@@ -22,6 +22,7 @@ export interface CheckpointSettings {
   readonly minPauseMs: number
   readonly retain: number
   readonly barrierMode: BarrierMode
+  readonly incremental: boolean
 }
 
 /** A sink of the plan, with what it is called with. */
@@ -206,7 +207,7 @@ export class Checkpointing {
       }
       throw error
     }
-    const sizeBytes = acks.reduce((sum, { payload }) => sum + (payload.part?.bytes ?? 0), 0)
+    const sizeBytes = acks.reduce((sum, { payload }) => sum + payload.written, 0)
     this.#published = manifest
     this.#follow(this.#coordinator.onPublished({ checkpointId, sizeBytes, nowMs: environment.now() }))
   }
@@ -240,7 +241,7 @@ export class Checkpointing {
         vertexId: vertex,
         subtask,
         finished,
-        parts: payload.part === undefined ? [] : [payload.part],
+        parts: payload.parts,
       })),
       sources: [...waiting].map(([vertex, progress]) => {
         const operatorId = plan.vertices[vertex]!.id

@@ -27,8 +27,10 @@ export interface WorkerControl {
 
 /** One subtask's share of a checkpoint, or what is left of it at its end. Plain data. */
 export interface SubtaskShare {
-  /** The file with its state; undefined when it has none. */
-  readonly part: PartHandle | undefined
+  /** The files that hold its state, to be laid over each other in this order; none when it has none. */
+  readonly parts: readonly PartHandle[]
+  /** Bytes written for this checkpoint. */
+  readonly written: number
   /** What its sinks prepared and nobody has said is committed. */
   readonly prepared: PreparedBySink
   /** Where a source's reader stands in its split. */
@@ -70,6 +72,8 @@ export interface WorkerCheckpoints {
   readonly directory: string
   readonly attempt: number
   readonly barrierMode: BarrierMode
+  /** Whether subtasks write what changed only. */
+  readonly incremental: boolean
   /** The checkpoint to go on from; undefined at the beginning. */
   readonly restore: RestoreTask | undefined
 }

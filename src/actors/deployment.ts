@@ -43,6 +43,8 @@ export interface DeploymentOptions {
   sleep(ms: number): Promise<void>
   wake(): void
   readonly barrierMode: BarrierMode
+  /** Whether checkpoints hold changes only, where they can. */
+  readonly incremental: boolean
   /** The checkpoint to go on from. */
   readonly restore: RestoreTask | undefined
   /** Loads what reads a checkpoint. */
@@ -147,6 +149,7 @@ async function buildSubtask(
     vertex,
     subtask,
     keyGroups: plan.keyGroups,
+    trackChanges: options.incremental,
     pressure,
     metrics,
     operators,
@@ -169,6 +172,7 @@ async function buildSubtask(
       received: inputs.map(([spec]) => spec.index),
     },
     keyGroups: plan.keyGroups,
+    incremental: options.incremental,
     wake: options.wake,
     createPart: (checkpointId: number) => options.createPart(checkpointId, vertex, subtask),
     acknowledge: (checkpointId: number, share: SubtaskShare) => options.acknowledge(checkpointId, place, share),

@@ -55,6 +55,8 @@ export interface CheckpointOptions {
    * are never held back for a checkpoint; after a failure some records count twice. Default `exactly-once`.
    */
   readonly delivery?: "exactly-once" | "at-least-once"
+  /** Whether a checkpoint writes only what changed since the one before it, where that is less. Default true. */
+  readonly incremental?: boolean
 }
 
 /** Something that happened to a running job. */

@@ -271,6 +271,7 @@ export class Job implements JobHandle {
               directory: store.folder,
               attempt: number,
               barrierMode: settings!.barrierMode,
+              incremental: settings!.incremental,
               restore: manifest === undefined ? undefined : durability!.restoreTaskOf(manifest, directory, plan),
             },
       onRunning: () => {

@@ -77,6 +77,8 @@ export async function restoreChain(
   const values = new Map<string, unknown[]>()
 
   for (const share of restore.subtasks) {
+    /** Every part has them: the last one's count. */
+    const ofShare = new Map<string, unknown>()
     for (const handle of share.parts) {
       const reader = await PartReader.open({ ...restore, disk, handle })
       try {
@@ -88,7 +90,7 @@ export async function restoreChain(
             if (block.table === VALUE_TABLE) {
               const sameShape = formerParallelism.get(operatorId) === vertex.parallelism
               if (sameShape && share.subtask !== subtask) continue
-              values.set(operatorId, [...(values.get(operatorId) ?? []), decodeValue(bytes)])
+              ofShare.set(operatorId, decodeValue(bytes))
               continue
             }
             if (block.keyGroup !== undefined && !isMyGroup(block.keyGroup)) continue
@@ -103,6 +105,7 @@ export async function restoreChain(
         await reader.close()
       }
     }
+    for (const [operatorId, value] of ofShare) values.set(operatorId, [...(values.get(operatorId) ?? []), value])
   }
   for (const [operatorId, captured] of values) chain.restoreValues(operatorId, captured)
   const watermarkMs = restore.watermarks.find(({ operatorId }) => operatorId === vertex.id)?.watermarkMs

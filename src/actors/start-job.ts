@@ -140,6 +140,7 @@ function settingsOf(options: CheckpointOptions): CheckpointSettings {
     timeoutMs: durationMs(options.timeout ?? "10m", "checkpoint.timeout"),
     minPauseMs: durationMs(options.minPause ?? 0, "checkpoint.minPause"),
     retain: options.retain ?? 3,
+    incremental: options.incremental ?? true,
     barrierMode: { kind: options.delivery === "at-least-once" ? "at-least-once" : "aligned" },
   }
 }

@@ -6,6 +6,8 @@ export interface BarrierMark {
   readonly checkpointId: number
   /** When the coordinator asked for it: wall-clock ms. */
   readonly bornMs: number
+  /** Of a savepoint: holds everything, and nothing builds on it. */
+  readonly savepoint?: boolean
 }
 
 /** What a checkpoint keeps of a subtask's input. */

@@ -1,6 +1,13 @@
 import { MsgpackCodec } from "../records/index.ts"
-import type { BlockInput, PartHandle, PartWriter } from "../snapshot/store/index.ts"
-import { type EntrySink, keyGroupOf, type StateTable, type TableCapture, type TableEntry } from "../state/index.ts"
+import type { BlockInput, BlockKind, PartHandle, PartWriter } from "../snapshot/store/index.ts"
+import {
+  type CaptureKind,
+  type EntrySink,
+  keyGroupOf,
+  type StateTable,
+  type TableCapture,
+  type TableEntry,
+} from "../state/index.ts"
 
 /** A table of an operator. */
 export interface OwnedTable {
@@ -16,6 +23,10 @@ export interface OwnedValue {
 
 export interface SubtaskSnapshotOptions {
   readonly checkpointId: number
+  /** "changes": what changed since the snapshot before it, to be laid over it. */
+  readonly kind: CaptureKind
+  /** Later snapshots must not build on this one, but on the one before it: a savepoint's, which may be carried away. */
+  readonly standsAlone: boolean
   readonly tables: readonly OwnedTable[]
   readonly values: readonly OwnedValue[]
   readonly keyGroups: number
@@ -60,9 +71,10 @@ export class SubtaskSnapshot {
   constructor(options: SubtaskSnapshotOptions) {
     this.checkpointId = options.checkpointId
     this.#options = options
-    for (const { operatorId, value } of options.values) this.#addBlock(operatorId, VALUE_TABLE, [value], undefined, 1)
+    for (const { operatorId, value } of options.values)
+      this.#addBlock(operatorId, VALUE_TABLE, [value], undefined, 1, "full")
     for (const { operatorId, table } of options.tables) {
-      const capture = table.capture("all", this.#sinkOf(operatorId, table.name))
+      const capture = table.capture(options.kind, this.#sinkOf(operatorId, table.name))
       this.#captures.push({ operatorId, table: table.name, capture })
       this.#taken.push(capture)
     }
@@ -75,6 +87,14 @@ export class SubtaskSnapshot {
 
   get done(): boolean {
     return this.#done
+  }
+
+  get kind(): CaptureKind {
+    return this.#options.kind
+  }
+
+  get standsAlone(): boolean {
+    return this.#options.standsAlone
   }
 
   /** Hands over some more entries. @returns true when it did something @throws what made the snapshot fail */
@@ -104,10 +124,16 @@ export class SubtaskSnapshot {
   /** The checkpoint is off: what it took belongs to the next one again, and its file goes. */
   cancel(): void {
     this.#cancelled = true
-    for (const capture of this.#taken) capture.cancel()
+    this.#giveBack()
     this.#captures.length = 0
     // A file that cannot be removed is removed by the store, as one that no manifest names.
     if (!this.#writing) void this.#part?.abort().catch(() => undefined)
+  }
+
+  /** What was captured counts as changed again. */
+  #giveBack(): void {
+    for (const capture of this.#taken) capture.cancel()
+    this.#taken.length = 0
   }
 
   #sinkOf(operatorId: string, table: string): EntrySink {
@@ -125,7 +151,14 @@ export class SubtaskSnapshot {
     const group = keyGroupOf(rows[0]![0], keyGroups)
     // A block of one key group says so, and is skipped by readers of others; one of several is read by all.
     const one = rows.every(([keyHash]) => keyGroupOf(keyHash, keyGroups) === group)
-    this.#addBlock(operatorId, table, rows, one ? group : undefined, rows.length)
+    this.#addBlock(
+      operatorId,
+      table,
+      rows,
+      one ? group : undefined,
+      rows.length,
+      this.kind === "all" ? "full" : "delta",
+    )
   }
 
   #addBlock(
@@ -134,10 +167,11 @@ export class SubtaskSnapshot {
     values: readonly unknown[],
     keyGroup: number | undefined,
     entries: number,
+    kind: BlockKind,
   ): void {
     const bytes = this.#codec.encode(values).slice()
     this.#waitingBytes += bytes.length
-    this.#blocks.push({ operatorId, table, keyGroup, entries, bytes })
+    this.#blocks.push({ operatorId, table, keyGroup, entries, bytes, kind })
   }
 
   /** Writes what waits, in the background; finishes the file when every capture has been handed over. */
@@ -166,6 +200,7 @@ export class SubtaskSnapshot {
     }
     if (this.#captures.length > 0 || this.#cancelled) return
     this.#handle = await this.#part?.finish()
+    if (this.#options.standsAlone) this.#giveBack()
     this.#done = true
   }
 }

@@ -1,6 +1,7 @@
 import type { SubtaskMetrics } from "../observe/index.ts"
 import { ElementKind, END, IDLE } from "../records/index.ts"
-import type { PartWriter } from "../snapshot/store/index.ts"
+import type { PartHandle, PartWriter } from "../snapshot/store/index.ts"
+import { PartChain } from "../snapshot/store/part-chain.ts"
 import type { Chain } from "./chain.ts"
 import type { PreparedBySink, SubtaskShare } from "./control.ts"
 import type { OutChannel } from "./out-channel.ts"
@@ -42,6 +43,8 @@ export interface SubtaskOptions {
   /** Channel numbers of the plan, in the order of `outputs` and of the input's channels. */
   readonly channels: { readonly sent: readonly number[]; readonly received: readonly number[] }
   readonly keyGroups: number
+  /** Whether checkpoints hold changes only, where they can. */
+  readonly incremental: boolean
   /** The worker's clock now. */
   readonly startedMs: number
   wake(): void
@@ -93,6 +96,8 @@ export class Subtask {
   #lastEndMs: number
   #lastOutcome: StepOutcome = "idle"
   readonly #options: SubtaskOptions
+  /** What its state consists of on disk. Begins anew with every attempt: with everything. */
+  readonly #parts = new PartChain()
   #capture: Capture | undefined
   #sinksPrepare = false
   #sinkFailure: { readonly error: unknown } | undefined
@@ -279,7 +284,8 @@ export class Subtask {
     if (!drained) return moved ? "progressed" : "blocked"
     this.#phase = SubtaskPhase.DONE
     this.#options.ended({
-      part: undefined,
+      parts: [],
+      written: 0,
       prepared: this.#allUncommitted(),
       progress: undefined,
       watermarkMs: Number.POSITIVE_INFINITY,
@@ -293,10 +299,12 @@ export class Subtask {
 
   /** The barrier has come: freezes the state, sends the barrier on, and lets the sinks cut their output. */
   #takeCapture(mark: BarrierMark): void {
-    const { checkpointId, bornMs } = mark
+    const { checkpointId, bornMs, savepoint: standsAlone = false } = mark
     const chain = this.#chain
     const snapshot = new SubtaskSnapshot({
       checkpointId,
+      kind: standsAlone || !this.#options.incremental ? "all" : this.#parts.next,
+      standsAlone,
       tables: chain.tables,
       values: chain.captureValues(),
       keyGroups: this.#options.keyGroups,
@@ -346,13 +354,21 @@ export class Subtask {
     if (!snapshot.done || capture.prepared === undefined) return moved
     this.#capture = undefined
     this.#options.acknowledge(checkpointId, {
-      part: snapshot.handle,
+      parts: this.#partsWith(snapshot),
+      written: snapshot.handle?.bytes ?? 0,
       prepared: this.#allUncommitted(),
       progress: input.progress,
       watermarkMs,
       counts: this.#counts(sent, input.received),
     })
     return true
+  }
+
+  /** The files that hold the state as a snapshot captured it. */
+  #partsWith({ kind, standsAlone, handle }: SubtaskSnapshot): readonly PartHandle[] {
+    if (standsAlone) return handle === undefined ? [] : [handle]
+    this.#parts.extend(kind, handle)
+    return this.#parts.parts
   }
 
   #keep(checkpointId: number, prepared: PreparedBySink): void {

@@ -56,6 +56,7 @@ export class WorkerRuntime implements WorkerControl {
         sleep: (ms) => environment.sleep(ms, this.#abort.signal),
         wake,
         barrierMode: this.#options.checkpoints?.barrierMode ?? { kind: "aligned" },
+        incremental: this.#options.checkpoints?.incremental ?? false,
         restore: this.#options.checkpoints?.restore,
         restoring: environment.restoring,
         requestSplit: (vertex, subtask) => main.requestSplit(vertex, subtask),

@@ -18,6 +18,7 @@ export type {
   ManifestSplit,
   ManifestSubtask,
 } from "./manifest.ts"
+export { PartChain } from "./part-chain.ts"
 export { type BlockInfo, type BlockKind, MAX_BLOCK_BYTES, type PartHandle } from "./part-file.ts"
 export { type BlockSelection, PartReader, type PartReaderOptions } from "./part-reader.ts"
 export { type BlockInput, PartWriter, type PartWriterOptions } from "./part-writer.ts"
