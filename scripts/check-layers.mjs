@@ -21,7 +21,7 @@ const LAYERS = [
   ["plan"],
   ["api"],
   ["actors"],
-  ["sim"],
+  ["control", "sim"],
   ["cli"],
 ]
 const RANK = new Map(LAYERS.flatMap((folders, rank) => folders.map((folder) => [folder, rank])))
@@ -31,7 +31,7 @@ const RESTRICTED = [
   { modules: ["node:worker_threads", "piscina", "comlink"], allowed: ["actors", "cli"] },
   {
     modules: ["node:fs", "node:fs/promises", "tinyglobby"],
-    allowed: ["connectors", "snapshot", "state", "actors", "cli"],
+    allowed: ["connectors", "snapshot", "state", "actors", "control", "cli"],
   },
 ]
 /** Clocks, timers and randomness are arguments below the actors (connectors get theirs from ReadContext). */

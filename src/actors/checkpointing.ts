@@ -12,6 +12,7 @@ import {
 import type { CheckpointStore, Manifest } from "../snapshot/store/index.ts"
 import type { SubtaskPlace, SubtaskShare, WorkerControl } from "./control.ts"
 import type { Environment } from "./environment.ts"
+import type { CompletedCheckpoint } from "./job-handle.ts"
 import { type SplitCoordinator, type SplitProgress, unread } from "./split-coordinator.ts"
 
 /** How a job takes checkpoints. Times in ms. */
@@ -47,7 +48,7 @@ export interface CheckpointingOptions {
   /** The attempt cannot go on. */
   fail(error: unknown): void
   /** A checkpoint is complete. */
-  onCompleted(checkpointId: number): void
+  onCompleted(checkpoint: CompletedCheckpoint): void
   /** A checkpoint failed, and the job goes on. */
   onFailed(reason: EngineError): void
 }
@@ -215,11 +216,16 @@ export class Checkpointing {
   #published: Manifest | undefined
 
   async #commit(checkpointId: number, final: boolean): Promise<void> {
-    const { store, sinks, tellAll, onCompleted } = this.#options
+    const { store, sinks, tellAll, onCompleted, environment } = this.#options
     await commitOf(this.#published!, sinks, final)
     await store.markCommitted(checkpointId)
     tellAll("checkpointCompleted", checkpointId)
-    onCompleted(checkpointId)
+    onCompleted({
+      checkpointId,
+      durationMs: this.#coordinator.statistics.lastDurationMs!,
+      sizeBytes: this.#coordinator.statistics.lastSizeBytes!,
+      completedAtMs: environment.wallClock(),
+    })
     if (final) this.#final?.resolve()
   }
 

@@ -59,10 +59,30 @@ export interface CheckpointOptions {
   readonly incremental?: boolean
 }
 
+/** A checkpoint that is complete. */
+export interface CompletedCheckpoint {
+  readonly checkpointId: number
+  /** From its trigger to its publishing. */
+  readonly durationMs: number
+  /** Of what its subtasks wrote. */
+  readonly sizeBytes: number
+  /** Wall clock, epoch ms. */
+  readonly completedAtMs: number
+}
+
+/** What became of a job's checkpoints, over all of its attempts in this process. */
+export interface CheckpointCounts {
+  readonly completed: number
+  readonly failed: number
+  readonly last: CompletedCheckpoint | undefined
+}
+
 /** Something that happened to a running job. */
 export type JobEvent =
+  /** Every subtask is up: once per attempt. */
+  | { readonly type: "running" }
   /** A checkpoint is complete, and what sinks prepared for it is committed. */
-  | { readonly type: "checkpoint"; readonly checkpointId: number }
+  | ({ readonly type: "checkpoint" } & CompletedCheckpoint)
   /** An attempt failed; another begins after the pause, from this checkpoint or, when undefined, from the beginning. */
   | {
       readonly type: "restart"
@@ -94,6 +114,9 @@ export interface JobHandle {
   readonly status: JobStatus
   /** Resolves at the end; rejects with the failure, or with JOB_CANCELLED. */
   readonly done: Promise<JobResult>
+  /** How often the job went on from a checkpoint after a failure. */
+  readonly restarts: number
+  readCheckpoints(): CheckpointCounts
   /** One reading now. */
   readMetrics(): JobMetrics
   /** Readings at an interval until the job ends. */

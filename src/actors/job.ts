@@ -9,7 +9,7 @@ import type { ChannelSize } from "./buffers.ts"
 import type { Checkpointing, CheckpointSettings, PlannedSink } from "./checkpointing.ts"
 import type { SubtaskShare } from "./control.ts"
 import type { Durability, Environment } from "./environment.ts"
-import type { JobEvent, JobHandle, JobResult, JobStatus } from "./job-handle.ts"
+import type { CheckpointCounts, JobEvent, JobHandle, JobResult, JobStatus } from "./job-handle.ts"
 import { SplitCoordinator, unread } from "./split-coordinator.ts"
 
 export interface JobOptions {
@@ -57,6 +57,7 @@ export class Job implements JobHandle {
   #store: CheckpointStore | undefined
   #attempt: Attempt | undefined
   #restarts = 0
+  #checkpoints: CheckpointCounts = { completed: 0, failed: 0, last: undefined }
   #status: JobStatus = "deploying"
   #stopRequested = false
   /** Ends the job whatever the policy says: cancelled. */
@@ -91,6 +92,14 @@ export class Job implements JobHandle {
 
   get status(): JobStatus {
     return this.#status
+  }
+
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  readCheckpoints(): CheckpointCounts {
+    return this.#checkpoints
   }
 
   /** Begins to run. Never throws: failures reject `done`. */
@@ -277,6 +286,7 @@ export class Job implements JobHandle {
       onRunning: () => {
         if (!this.#hasEnded) this.#status = this.#stopRequested ? "stopping" : "running"
         checkpointing?.start()
+        this.#options.onEvent({ type: "running" })
       },
       onValues: (operatorId, values) => this.#onValues(operatorId, values),
       onAcknowledge: (checkpointId, place, share) => checkpointing?.acknowledge(checkpointId, place, share),
@@ -301,11 +311,16 @@ export class Job implements JobHandle {
         environment: this.#environment,
         tellAll: (method, ...args) => attempt.tellAll(method, ...args),
         fail: (error) => attempt.fail(error),
-        onCompleted: (checkpointId) => {
+        onCompleted: (checkpoint) => {
           this.#policy.onStable(this.#environment.now())
-          this.#options.onEvent({ type: "checkpoint", checkpointId })
+          const { completed } = this.#checkpoints
+          this.#checkpoints = { ...this.#checkpoints, completed: completed + 1, last: checkpoint }
+          this.#options.onEvent({ type: "checkpoint", ...checkpoint })
         },
-        onFailed: (error) => this.#options.onEvent({ type: "warning", error }),
+        onFailed: (error) => {
+          this.#checkpoints = { ...this.#checkpoints, failed: this.#checkpoints.failed + 1 }
+          this.#options.onEvent({ type: "warning", error })
+        },
       })
     }
     try {

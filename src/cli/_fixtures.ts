@@ -1,4 +1,4 @@
-import type { JobHandle, JobResult, JobStatus } from "../actors/index.ts"
+import type { CheckpointCounts, JobHandle, JobResult, JobStatus } from "../actors/index.ts"
 import { EngineError } from "../errors/index.ts"
 import type { JobMetrics, VertexMetrics } from "../observe/index.ts"
 import type { Edge, PhysicalOperator, PhysicalPlan, Vertex } from "../plan/index.ts"
@@ -139,8 +139,14 @@ export class FakeJob implements JobHandle {
     this.#reject(error)
   }
 
+  readonly restarts = 0
+
   readMetrics(): JobMetrics {
     return jobMetrics()
+  }
+
+  readCheckpoints(): CheckpointCounts {
+    return { completed: 0, failed: 0, last: undefined }
   }
 
   async *metrics(): AsyncIterableIterator<JobMetrics> {

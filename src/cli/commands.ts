@@ -4,12 +4,21 @@ export interface CommandSpec {
   readonly summary: string
   /** Paragraphs of the help. */
   readonly details: readonly string[]
-  /** The one positional argument. */
-  readonly argument: { readonly name: string; readonly summary: string }
+  /** Positional arguments, in order. */
+  readonly arguments: readonly ArgumentSpec[]
   readonly options: readonly OptionSpec[]
   /** Titled lists of the help, such as exit codes. */
   readonly tables: readonly { readonly title: string; readonly rows: readonly (readonly [string, string])[] }[]
   readonly examples: readonly { readonly line: string; readonly does: string }[]
+}
+
+export interface ArgumentSpec {
+  readonly name: string
+  readonly summary: string
+  /** May be left out; then all that follow are as well. */
+  readonly optional?: boolean
+  /** The last one: may be given any number of times, at least once. */
+  readonly repeated?: boolean
 }
 
 export interface OptionSpec {
@@ -40,10 +49,25 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   { name: "verbose", kind: FLAG, summary: "Show errors with every line of their stacks. So does MILLRACE_DEBUG=1." },
 ]
 
-const FILE = {
+const FILE: ArgumentSpec = {
   name: "file",
   summary: "The module whose default export is the pipeline: .ts, .mts, .js or .mjs. TypeScript needs no build step.",
 }
+
+const JOB: ArgumentSpec = {
+  name: "job",
+  summary:
+    "A job that runs now: its name, or its process id or run id where two have one name. `millrace status` lists them.",
+}
+
+const JOB_EXIT_CODES = {
+  title: "Exit codes",
+  rows: [
+    ["0", "done"],
+    ["1", "the job could not be reached, or could not do it"],
+    ["2", "usage: an option, or no such job"],
+  ],
+} as const
 
 const PLAN_OPTIONS: readonly OptionSpec[] = [
   {
@@ -86,7 +110,7 @@ const RUN: CommandSpec = {
     "Ctrl-c (or SIGTERM) drains: sources stop, everything in flight is processed, windows fire, sinks commit. A second one cancels: " +
       "what is not committed is removed.",
   ],
-  argument: FILE,
+  arguments: [FILE],
   options: [
     ...PLAN_OPTIONS,
     { name: "quiet", short: "q", kind: FLAG, summary: "No progress and no summary; errors still show." },
@@ -169,7 +193,7 @@ const PLAN: CommandSpec = {
     "Shows which operators are chained into one actor, how many subtasks each has and on which workers they live, and how records " +
       "travel between them. Reads no input.",
   ],
-  argument: FILE,
+  arguments: [FILE],
   options: [
     {
       name: "format",
@@ -195,4 +219,51 @@ const PLAN: CommandSpec = {
   ],
 }
 
-export const COMMANDS: readonly CommandSpec[] = [RUN, PLAN]
+const STATUS: CommandSpec = {
+  name: "status",
+  summary: "Show the jobs that run now, or one of them.",
+  details: [
+    "Lists the jobs of this user that run on this machine: how fast they are, their last checkpoint, their restarts. With a job, its operators too.",
+  ],
+  arguments: [{ ...JOB, optional: true }],
+  options: [
+    {
+      name: "format",
+      kind: { type: "choice", choices: ["text", "json"] },
+      value: "format",
+      summary: "text, or json for programs.",
+      default: "text",
+    },
+  ],
+  tables: [JOB_EXIT_CODES],
+  examples: [
+    { line: "millrace status", does: "what runs" },
+    { line: "millrace status airport-delays", does: "one job with its operators" },
+  ],
+}
+
+const STOP: CommandSpec = {
+  name: "stop",
+  summary: "Drain a running job.",
+  details: [
+    "As one ctrl-c in the job's own terminal: sources stop, everything in flight is processed, windows fire, sinks commit. Waits until it has ended.",
+  ],
+  arguments: [JOB],
+  options: [],
+  tables: [JOB_EXIT_CODES],
+  examples: [{ line: "millrace stop airport-delays", does: "ends it in order" }],
+}
+
+const CANCEL: CommandSpec = {
+  name: "cancel",
+  summary: "End a running job at once.",
+  details: [
+    "Nothing more is processed, and what is not committed is removed. With checkpoints, the same command run again goes on from the last one. Waits until it has ended.",
+  ],
+  arguments: [JOB],
+  options: [],
+  tables: [JOB_EXIT_CODES],
+  examples: [{ line: "millrace cancel airport-delays", does: "ends it at once" }],
+}
+
+export const COMMANDS: readonly CommandSpec[] = [RUN, PLAN, STATUS, STOP, CANCEL]

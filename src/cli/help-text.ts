@@ -1,5 +1,5 @@
 import { type Paint, padEnd, textWidth, wrap } from "./_terminal.ts"
-import { COMMANDS, type CommandSpec, GLOBAL_OPTIONS, type OptionSpec } from "./commands.ts"
+import { type ArgumentSpec, COMMANDS, type CommandSpec, GLOBAL_OPTIONS, type OptionSpec } from "./commands.ts"
 
 export interface HelpStyle {
   readonly columns: number
@@ -54,7 +54,6 @@ function overview(style: HelpStyle): string[] {
 }
 
 function commandHelp(command: CommandSpec, style: HelpStyle): string[] {
-  const { argument } = command
   const titled = command.tables.flatMap((section) => ["", title(section.title, style), ...table(section.rows, style)])
   const examples = command.examples.flatMap(({ line, does }) => [
     `  ${style.paint("cyan", line)}`,
@@ -64,10 +63,13 @@ function commandHelp(command: CommandSpec, style: HelpStyle): string[] {
     ...command.details.flatMap((text, index) => [...(index === 0 ? [] : [""]), ...paragraph(text, style)]),
     "",
     title("Usage", style),
-    `  millrace ${command.name} <${argument.name}> [options]`,
+    `  millrace ${[command.name, ...command.arguments.map(argumentText)].join(" ")} [options]`,
     "",
-    title("Argument", style),
-    ...table([[`<${argument.name}>`, argument.summary]], style),
+    title(command.arguments.length === 1 ? "Argument" : "Arguments", style),
+    ...table(
+      command.arguments.map((argument) => [argumentText(argument), argument.summary]),
+      style,
+    ),
     "",
     title("Options", style),
     ...table([...command.options, ...GLOBAL_OPTIONS].map(optionRow), style),
@@ -76,6 +78,11 @@ function commandHelp(command: CommandSpec, style: HelpStyle): string[] {
     title("Examples", style),
     ...examples,
   ]
+}
+
+function argumentText({ name, optional, repeated }: ArgumentSpec): string {
+  const text = `<${name}>${repeated === true ? "..." : ""}`
+  return optional === true ? `[${text}]` : text
 }
 
 function optionRow(option: OptionSpec): readonly [string, string] {

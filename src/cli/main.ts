@@ -41,18 +41,27 @@ async function execute(line: CommandLine, io: Io, verbose: boolean): Promise<num
 }
 
 async function executeCommand(line: CommandLine & { kind: "command" }, io: Io, verbose: boolean): Promise<number> {
-  const { argument: file, values } = line
-  // Only now: help and mistakes on the command line need no engine.
-  if (line.command.name === "plan") {
-    const [{ describePlan }, { planCommand }] = await Promise.all([
-      import("../actors/index.ts"),
-      import("./plan-command.ts"),
-    ])
-    await planCommand({ io, describePlan, file, values })
-    return 0
+  const { args, values } = line
+  // Only now: help and mistakes on the command line need no engine, and one command not what another does.
+  switch (line.command.name) {
+    case "plan": {
+      const [{ describePlan }, { planCommand }] = await Promise.all([
+        import("../actors/index.ts"),
+        import("./plan-command.ts"),
+      ])
+      await planCommand({ io, describePlan, file: args[0]!, values })
+      return 0
+    }
+    case "status":
+      return (await import("./status-command.ts")).statusCommand({ io, args, values, verbose })
+    case "stop":
+    case "cancel":
+      return (await import("./end-command.ts")).endCommand({ io, args, values, verbose }, line.command.name)
+    default: {
+      const [{ run }, { runCommand }] = await Promise.all([import("../actors/index.ts"), import("./run-command.ts")])
+      return runCommand({ io, run, file: args[0]!, values, verbose })
+    }
   }
-  const [{ run }, { runCommand }] = await Promise.all([import("../actors/index.ts"), import("./run-command.ts")])
-  return runCommand({ io, run, file, values, verbose })
 }
 
 function engineVersion(): string {

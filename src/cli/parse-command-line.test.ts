@@ -6,7 +6,7 @@ describe("parseCommandLine()", () => {
   it("reads a command, its file and its options, in any order", () => {
     const expected = {
       kind: "command",
-      argument: "job.ts",
+      args: ["job.ts"],
       values: { workers: 2, quiet: true, "metrics-every": 1_000 },
     }
     expect(parseCommandLine(["run", "job.ts", "--workers", "2", "--quiet", "--metrics-every", "1s"])).toMatchObject(
@@ -38,7 +38,7 @@ describe("parseCommandLine()", () => {
   })
 
   it("takes what follows -- as the file", () => {
-    expect(parseCommandLine(["run", "--", "--odd.ts"])).toMatchObject({ argument: "--odd.ts" })
+    expect(parseCommandLine(["run", "--", "--odd.ts"])).toMatchObject({ args: ["--odd.ts"] })
   })
 
   it.each([

@@ -9,7 +9,8 @@ export type CommandLine =
   | {
       readonly kind: "command"
       readonly command: CommandSpec
-      readonly argument: string
+      /** Positional arguments, in the order of the command's. */
+      readonly args: readonly string[]
       readonly values: OptionValues
     }
 
@@ -36,25 +37,31 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const { positionals, values } = parseOptions(rest, [...command.options, ...GLOBAL_OPTIONS], command.name)
   if (values.help === true) return { kind: "help", command }
   if (values.version === true) return { kind: "version" }
-  const [argument, extra] = positionals
-  if (argument === undefined) {
-    throw refuse(
-      "CLI_ARGUMENT_MISSING",
-      `it names no ${command.argument.name}; write \`millrace ${command.name} job.ts\``,
-    )
-  }
-  if (extra !== undefined) {
-    throw refuse(
-      "CLI_ARGUMENT_EXTRA",
-      `\`${command.name}\` takes one ${command.argument.name}, and ${JSON.stringify(extra)} is one more; leave it out`,
-    )
-  }
-  return { kind: "command", command, argument, values }
+  checkArguments(command, positionals)
+  return { kind: "command", command, args: positionals, values }
 }
 
 function parseGlobal(args: readonly string[]): CommandLine {
   const { values } = parseOptions(args, GLOBAL_OPTIONS, undefined)
   return values.version === true && values.help !== true ? { kind: "version" } : { kind: "help", command: undefined }
+}
+
+function checkArguments(command: CommandSpec, given: readonly string[]): void {
+  const missing = command.arguments.filter(({ optional }) => optional !== true)[given.length]
+  if (missing !== undefined) {
+    throw refuse("CLI_ARGUMENT_MISSING", `it names no ${missing.name}; write \`${exampleOf(command)}\``)
+  }
+  const extra = given[command.arguments.length]
+  if (extra === undefined || command.arguments.at(-1)?.repeated === true) return
+  const names = command.arguments.map(({ name }) => name).join(" and one ")
+  throw refuse(
+    "CLI_ARGUMENT_EXTRA",
+    `\`${command.name}\` takes one ${names}, and ${JSON.stringify(extra)} is one more; leave it out`,
+  )
+}
+
+function exampleOf(command: CommandSpec): string {
+  return command.examples[0]!.line
 }
 
 function findCommand(name: string): CommandSpec {

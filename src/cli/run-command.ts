@@ -5,6 +5,7 @@ import type { JobMetrics } from "../observe/index.ts"
 import { painter } from "./_terminal.ts"
 import type { Io } from "./io.ts"
 import { jobOptions } from "./job-options.ts"
+import { OpeningEndpoint } from "./opening-endpoint.ts"
 import type { OptionValues } from "./parse-command-line.ts"
 import { printError } from "./print-error.ts"
 import { ProgressDisplay } from "./progress-display.ts"
@@ -37,7 +38,15 @@ export async function runCommand({ io, run, file, values, verbose }: RunCommand)
   const display = new ProgressDisplay(io, { quiet })
   const means = new ShareMeans()
   const aborter = new AbortController()
+  const opening = new OpeningEndpoint(async () => {
+    if (handle === undefined) return undefined
+    const { ControlEndpoint, runtimeDirectories } = await import("../control/index.ts")
+    const note = (line: string): void => display.note(line)
+    return ControlEndpoint.open({ job: handle, module: resolve(file), directories: runtimeDirectories(io.env), note })
+  })
+  opening.onWarning = (error) => display.note(`warning: ${error.message}`)
   const onEvent = (event: JobEvent): void => {
+    if (event.type === "running") opening.soon()
     const text = eventText(event)
     if (text !== undefined) display.note(text)
   }
@@ -84,6 +93,7 @@ export async function runCommand({ io, run, file, values, verbose }: RunCommand)
     display.show(metrics)
   })
   const outcome = await settle(handle)
+  await opening.close()
   stopWatching()
   removeSignals()
   display.close()
@@ -106,6 +116,7 @@ export async function runCommand({ io, run, file, values, verbose }: RunCommand)
 /** What is said of an event while the job runs; checkpoints that complete are no news. */
 export function eventText(event: JobEvent): string | undefined {
   switch (event.type) {
+    case "running":
     case "checkpoint":
       return undefined
     case "warning":

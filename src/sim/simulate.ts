@@ -191,7 +191,7 @@ class Simulator {
           world.mark("complete")
         } else if (event.type === "restart") {
           world.note(`restart from ${event.checkpointId ?? "the beginning"}: ${String((event.error as Error).message)}`)
-        } else {
+        } else if (event.type === "warning") {
           if (event.error instanceof EngineError && /^CHECKPOINT_(TIMEOUT|DECLINED|PUBLISH)/.test(event.error.code))
             this.#count.failed += 1
           world.note(`warning: ${event.error.message}`)

@@ -1,0 +1,73 @@
+import type { JobHandle } from "../actors/index.ts"
+import { closest, EngineError } from "../errors/index.ts"
+import { type EndReport, endReport, type StatusReport, statusReport } from "./status-report.ts"
+
+/** What can be asked of a running job: by kind, the params and the result. Both plain JSON. A new kind: a row here and one below. */
+export interface Requests {
+  /** How it goes. */
+  status: { readonly params: object; readonly result: StatusReport }
+  /** Drains; answers when the job has ended. */
+  stop: { readonly params: object; readonly result: EndReport }
+  /** Ends at once; answers when the job has ended. */
+  cancel: { readonly params: object; readonly result: EndReport }
+}
+
+export type RequestKind = keyof Requests
+
+/** What a request is answered from. */
+export interface RequestContext {
+  readonly job: JobHandle
+  readonly pid: number
+  /** Wall clock, epoch ms. */
+  now(): number
+  /** Tells whoever watches the job's own terminal. */
+  note(line: string): void
+}
+
+type Answers = {
+  readonly [K in RequestKind]: (
+    context: RequestContext,
+    params: Readonly<Record<string, unknown>>,
+  ) => Requests[K]["result"] | Promise<Requests[K]["result"]>
+}
+
+/** Params come from outside: whoever reads one checks it, and refuses it by `invalidParam`. */
+const ANSWERS: Answers = {
+  status: ({ job, pid, now }) => statusReport(job, pid, now()),
+  async stop({ job, note }) {
+    note("stopping, as another process asked: sources end and everything in flight is processed")
+    return endReport(await job.stop())
+  },
+  async cancel({ job, note }) {
+    note("cancelling, as another process asked: what is not committed is removed")
+    await job.cancel()
+    const { elapsedMs, recordsIn, recordsOut } = job.readMetrics()
+    return { status: "cancelled", durationMs: elapsedMs, recordsIn, recordsOut }
+  },
+}
+
+/**
+ * Answers one request.
+ *
+ * @throws {EngineError} CONTROL_REQUEST_UNKNOWN, CONTROL_REQUEST_INVALID, and whatever the job says
+ */
+export async function answer(
+  context: RequestContext,
+  kind: string,
+  params: Readonly<Record<string, unknown>>,
+): Promise<unknown> {
+  if (Object.hasOwn(ANSWERS, kind)) return ANSWERS[kind as RequestKind](context, params)
+  const near = closest(kind, Object.keys(ANSWERS))
+  throw new EngineError(
+    "CONTROL_REQUEST_UNKNOWN",
+    `Cannot answer the request ${JSON.stringify(kind)}: this millrace knows ${Object.keys(ANSWERS).join(", ")}; ${near === undefined ? "use the millrace that runs the job" : `did you mean ${near}?`}`,
+  )
+}
+
+/** For params that are not what they should be. */
+export function invalidParam(name: string, found: unknown, expected: string): EngineError {
+  return new EngineError(
+    "CONTROL_REQUEST_INVALID",
+    `Cannot answer the request: its param ${name} is ${JSON.stringify(found) ?? "missing"}; give ${expected}`,
+  )
+}
