@@ -27,6 +27,8 @@ export interface ChainOptions {
     readonly writer: EdgeWriter
   }[]
   now(): number
+  /** Epoch ms, for timers in processing time. */
+  processingTimeMs(): number
   wake(): void
 }
 
@@ -40,6 +42,9 @@ export class Chain {
   readonly #links: readonly Link[]
   /** Operators that may hold output back, deepest first. */
   readonly #resumable: readonly Link[]
+  /** Operators that may fire piece by piece, parents first. */
+  readonly #interruptible: readonly Link[]
+  readonly #alarmed: readonly Link[]
   readonly #pressure: Pressure
   readonly #head: Output<unknown>
   readonly #headContext: LinkContext
@@ -69,6 +74,8 @@ export class Chain {
       link.connect(targetsOf)
     }
     this.#resumable = links.filter((link) => "pending" in link.operator).sort((a, b) => b.depth - a.depth)
+    this.#interruptible = links.filter((link) => "firing" in link.operator)
+    this.#alarmed = links.filter((link) => link.operator.onAlarm !== undefined)
     this.#head = links[0]!.entry
     this.#headContext = links[0]!.context
     this.#sinks = links.flatMap((link) =>
@@ -131,13 +138,21 @@ export class Chain {
   }
 
   /**
-   * Goes on with whatever was held back: pending output first, deepest operator first, then the walk.
-   * @returns true when nothing is left: the subtask may take input, or hand the watermark on
+   * Goes on with whatever was held back: pending output first, deepest operator first, then what is firing, one piece each,
+   * then the walk.
+   * @returns true when nothing is held back: the subtask may take input and be captured, and, unless it is `walking`, hand the
+   * watermark on
    */
   advance(): boolean {
     if (this.#pressure.level !== 0) this.#resume()
+    for (const link of this.#interruptible) {
+      if (this.#pressure.level !== 0) return false
+      if (link.operator.firing === true) link.resume()
+    }
     while (this.#walk !== undefined) {
       if (this.#pressure.level !== 0) return false
+      // The watermark waits behind an operator that still fires; so does a second one behind what processing time fires.
+      if (this.#walk.next > 0 && this.#links[this.#walk.next - 1]!.operator.firing === true) return true
       if (this.#walk.next === this.#links.length) {
         this.#walk = undefined
         break
@@ -150,8 +165,37 @@ export class Chain {
     return this.#pressure.level === 0
   }
 
+  /** A watermark, or the end, is on its way through the operators. */
   get walking(): boolean {
     return this.#walk !== undefined
+  }
+
+  /** Some operator has more to fire: `advance` has work. */
+  get firing(): boolean {
+    return this.#interruptible.some((link) => link.operator.firing === true)
+  }
+
+  /** When an operator next waits for processing time: +Infinity when none does. */
+  get nextAlarmMs(): number {
+    let next = Number.POSITIVE_INFINITY
+    for (const { context } of this.#alarmed) if (context.alarmMs < next) next = context.alarmMs
+    return next
+  }
+
+  /** Calls the operators whose alarm is due. @returns true when there was one */
+  ringAlarms(): boolean {
+    const dueMs = this.nextAlarmMs
+    if (dueMs === Number.POSITIVE_INFINITY || this.#pressure.level !== 0) return false
+    const nowMs = this.#headContext.processingTimeMs()
+    if (dueMs > nowMs) return false
+    for (const link of this.#alarmed) if (link.context.alarmMs <= nowMs) link.alarm(nowMs)
+    return true
+  }
+
+  /** How long until the next alarm: ms, +Infinity when there is none. */
+  get alarmInMs(): number {
+    const dueMs = this.nextAlarmMs
+    return dueMs === Number.POSITIVE_INFINITY ? dueMs : Math.max(0, dueMs - this.#headContext.processingTimeMs())
   }
 
   /** Lets sinks write what they have gathered. */
@@ -287,6 +331,12 @@ class Link {
     this.guard(() => this.operator.resume!(this.entry.out))
   }
 
+  alarm(nowMs: number): void {
+    this.context.alarmMs = Number.POSITIVE_INFINITY
+    this.guard(() => this.operator.onAlarm!(nowMs, this.entry.out))
+    this.#notePending()
+  }
+
   guard(call: () => void): void {
     try {
       call()
@@ -405,6 +455,7 @@ class LinkContext implements OperatorContext {
   readonly trackChanges: boolean
   keyHash = 0
   watermarkMs = Number.NEGATIVE_INFINITY
+  alarmMs = Number.POSITIVE_INFINITY
   readonly #options: ChainOptions
   readonly #stores = new Map<string, HeapKeyedStore<unknown>>()
   readonly #sides = new Map<string, Output<unknown>>()
@@ -457,6 +508,14 @@ class LinkContext implements OperatorContext {
 
   wake(): void {
     this.#options.wake()
+  }
+
+  processingTimeMs(): number {
+    return this.#options.processingTimeMs()
+  }
+
+  setAlarm(timeMs: number): void {
+    this.alarmMs = timeMs
   }
 }
 

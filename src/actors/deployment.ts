@@ -40,6 +40,8 @@ export interface DeploymentOptions {
   readonly buffers: SharedBuffers
   readonly signal: AbortSignal
   now(): number
+  /** Epoch ms, for timers in processing time. */
+  processingTimeMs(): number
   sleep(ms: number): Promise<void>
   wake(): void
   readonly barrierMode: BarrierMode
@@ -155,6 +157,7 @@ async function buildSubtask(
     operators,
     writers,
     now: options.now,
+    processingTimeMs: options.processingTimeMs,
     wake: options.wake,
   })
   const head = vertex.operators[0]!

@@ -29,6 +29,8 @@ export type Durability = typeof import("./durability.ts")
 export interface WorkerEnvironment {
   /** Monotonic ms. */
   now(): number
+  /** Epoch ms: processing time. Never goes back within a thread. */
+  wallClock(): number
   /** Resolves after `ms`, or at once when the signal is aborted. */
   sleep(ms: number, signal: AbortSignal): Promise<void>
   /** What steps the subtasks until all are done. */

@@ -6,10 +6,7 @@ import { WorkerLoop } from "./worker-loop.ts"
 export const realEnvironment: Environment = {
   now: () => performance.now(),
   wallClock: () => Date.now(),
-  after(ms, call) {
-    const timer = setTimeout(call, ms)
-    return () => clearTimeout(timer)
-  },
+  after,
   every,
   random: () => Math.random(),
   uniqueId: () => randomUUID(),
@@ -18,6 +15,7 @@ export const realEnvironment: Environment = {
 
 export const realWorkerEnvironment: WorkerEnvironment = {
   now: () => performance.now(),
+  wallClock: () => performance.timeOrigin + performance.now(),
   sleep(ms, signal) {
     if (signal.aborted) return Promise.resolve()
     return new Promise((resolve) => {
@@ -37,6 +35,7 @@ export const realWorkerEnvironment: WorkerEnvironment = {
       now: () => performance.now(),
       turn: () => new Promise((resolve) => setImmediate(resolve)),
       every,
+      after,
     }),
   partWriting: () => import("./part-writing.ts"),
   restoring: () => import("./restoring.ts"),
@@ -45,4 +44,9 @@ export const realWorkerEnvironment: WorkerEnvironment = {
 function every(ms: number, call: () => void): () => void {
   const timer = setInterval(call, ms)
   return () => clearInterval(timer)
+}
+
+function after(ms: number, call: () => void): () => void {
+  const timer = setTimeout(call, ms)
+  return () => clearTimeout(timer)
 }

@@ -203,9 +203,18 @@ export class Subtask {
     await this.#chain.close(true).catch(() => undefined)
   }
 
+  /** How long it may sleep with nothing else to do: ms until an operator waits for processing time no longer. */
+  get alarmInMs(): number {
+    return this.#phase === SubtaskPhase.RUNNING ? this.#chain.alarmInMs : Number.POSITIVE_INFINITY
+  }
+
   #run(budget: number): StepOutcome {
     let moved = this.#flush(false)
-    if (!this.#chain.advance()) return this.#held(moved)
+    // What fires while the sinks cut their output would belong to either side.
+    if (!this.#sinksPrepare) {
+      if (!this.#chain.advance()) return this.#held(moved)
+      if (this.#chain.ringAlarms() || this.#chain.firing) moved = true
+    }
     if (this.#handOnProgress()) moved = true
     else if (this.input.barrierDue !== undefined) {
       if (this.#capture === undefined) this.#takeCapture(this.input.barrierDue)
@@ -262,6 +271,7 @@ export class Subtask {
   #finish(): StepOutcome {
     const moved = this.#flush(false)
     if (!this.#chain.advance()) return this.#held(moved)
+    if (this.#chain.firing) return "progressed"
     if (!this.#finishBegun) {
       this.#finishBegun = true
       this.#metrics.set("watermarkMs", Number.POSITIVE_INFINITY)
@@ -316,7 +326,8 @@ export class Subtask {
       checkpointId,
       snapshot,
       input: this.input.passBarrier(),
-      watermarkMs: chain.watermarkMs,
+      // One that is still walking through the operators comes again: what it fires must leave before it does.
+      watermarkMs: chain.walking ? this.#sentWatermarkMs : chain.watermarkMs,
       sent: this.#outputs.map((channel) => channel.recordsTaken),
       prepared: chain.hasSinks ? undefined : {},
     }

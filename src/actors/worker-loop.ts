@@ -9,6 +9,8 @@ export interface WorkerLoopOptions {
   turn(): Promise<void>
   /** Calls back at an interval, so that deadlines and idleness are noticed while nothing else happens. @returns how to end it */
   every(ms: number, callback: () => void): () => void
+  /** Calls back once, unless it is cancelled. @returns how to cancel it */
+  after(ms: number, callback: () => void): () => void
 }
 
 /** How long the actors may run before the event loop gets its turn. */
@@ -46,6 +48,14 @@ export class WorkerLoop {
     return this.#cancelled
   }
 
+  /** Wakes the worker when the first of its subtasks waits for processing time no longer. */
+  #setAlarm(subtasks: readonly Subtask[]): (() => void) | undefined {
+    let inMs = Number.POSITIVE_INFINITY
+    for (const subtask of subtasks) inMs = Math.min(inMs, subtask.alarmInMs)
+    // A later one is noticed at a tick.
+    return inMs > TICK_MS ? undefined : this.#options.after(Math.ceil(inMs), () => this.wake())
+  }
+
   async run(): Promise<void> {
     const { sleeper, now, turn } = this.#options
     const stopTicking = this.#options.every(TICK_MS, () => this.wake())
@@ -74,7 +84,9 @@ export class WorkerLoop {
           quietRounds = 0
           if (lyingDown) sleeper.cancel()
         } else if (lyingDown) {
+          const stopAlarm = this.#setAlarm(live)
           await sleeper.wait()
+          stopAlarm?.()
           quietRounds = 0
           stampMs = lastTurnMs = now()
           continue

@@ -53,6 +53,7 @@ export class WorkerRuntime implements WorkerControl {
         buffers,
         signal: this.#abort.signal,
         now: environment.now,
+        processingTimeMs: environment.wallClock,
         sleep: (ms) => environment.sleep(ms, this.#abort.signal),
         wake,
         barrierMode: this.#options.checkpoints?.barrierMode ?? { kind: "aligned" },

@@ -33,6 +33,13 @@ export interface OperatorContext {
   count(counter: "late" | "skipped", amount: number): void
   /** Makes the worker step this subtask again soon: for operators whose asynchronous work has ended. */
   wake(): void
+  /** Processing time: epoch ms, the same before and after a restart. Does not go back within a run. */
+  processingTimeMs(): number
+  /**
+   * Asks for `onAlarm` once processing time has reached `timeMs`. There is one alarm: the last call counts. Not part of a
+   * snapshot; an operator sets it anew in `restoreValue`.
+   */
+  setAlarm(timeMs: number): void
 }
 
 /**
@@ -44,8 +51,8 @@ export interface OperatorContext {
  *
  * State: all that an operator remembers from one record to the next is in its keyed stores, its own tables and its value.
  * - They are captured at one moment, between two calls, and only while nothing is `pending`; sinks have then written and
- *   prepared all they had. So what waits for room downstream (a half-used iterable, windows that are firing) and what a sink
- *   has gathered is never part of a snapshot.
+ *   prepared all they had. So what waits for room downstream (a half-used iterable) and what a sink has gathered is never
+ *   part of a snapshot. An operator that is `firing` is captured in the middle of it: its state is then what has not fired.
  * - A restored operator is opened first, then its tables and stores are loaded, then its value is restored, then it sees its
  *   first record. It goes on as if nothing had happened (WIN-7), also when it is restored again (RST-3).
  */
@@ -56,8 +63,16 @@ export interface Operator<In = unknown, Out = unknown> {
   onWatermark?(watermarkMs: number, out: Output<Out>): void
   /** True while the operator holds output it could not emit: it gets no new input until `resume` has emptied it. */
   readonly pending?: boolean
+  /**
+   * True while a watermark, or what is due in processing time, is worked off piece by piece: `resume` goes on with it, some
+   * hundred microseconds at a time, and the watermark is handed on when it is false. Unlike `pending` it holds nothing back:
+   * records may come and state may be captured between two pieces. May be true right after `restoreValue`.
+   */
+  readonly firing?: boolean
   /** Goes on emitting while `out.full` is false. */
   resume?(out: Output<Out>): void
+  /** Processing time has reached what `setAlarm` asked for. */
+  onAlarm?(nowMs: number, out: Output<Out>): void
   /** All input has ended: emit what is left. */
   finish?(out: Output<Out>): void
   /** Keyed state beside the stores, e.g. windows and timers. The same tables, with the same names, from `open` on. */

@@ -21,6 +21,9 @@ export type HarnessInput<In> =
   | { readonly value: In; readonly timeMs: number; readonly key?: Key }
   | { readonly watermarkMs: number }
 
+/** The same, and: processing time is now this, alarms that are due ring. */
+export type HarnessEvent<In> = HarnessInput<In> | { readonly processingTimeMs: number }
+
 /** A record that came out. */
 export interface Emission<T> {
   readonly value: T
@@ -85,7 +88,7 @@ const MAX_STEPS_WITHOUT_PROGRESS = 1_000
  */
 export function runOperator<In, Out, O extends Operator<In, Out> = Operator<In, Out>>(
   make: (O & Operator<In, Out>) | (() => O & Operator<In, Out>),
-  input: Iterable<HarnessInput<In>>,
+  input: Iterable<HarnessEvent<In>>,
   options: HarnessOptions = {},
 ): HarnessResult<Out, O> {
   const subject = newSubject(make, options)
@@ -93,15 +96,26 @@ export function runOperator<In, Out, O extends Operator<In, Out> = Operator<In, 
   const main: HarnessOutput<Out>[] = []
   const settle = () => {
     outbox.drainTo(main)
-    const { operator } = subject
-    for (let idle = 0; operator.pending === true; idle = outbox.drainTo(main) > 0 ? 0 : idle + 1) {
+    for (let idle = 0; subject.operator.pending === true || subject.operator.firing === true; ) {
       invariant(
         idle < MAX_STEPS_WITHOUT_PROGRESS,
         () => `the operator was pending for ${idle} steps and emitted nothing`,
       )
-      operator.resume?.(outbox)
+      // An operator that fires may be captured at any time; one that is pending not.
+      if (subject.operator.pending !== true) subject.afterEvent()
+      subject.operator.resume?.(outbox)
+      idle = outbox.drainTo(main) > 0 ? 0 : idle + 1
     }
     subject.afterEvent()
+    // A restored operator asks anew for what was due.
+    ring()
+  }
+  const ring = () => {
+    const { context } = subject
+    if (context.alarmMs > context.nowMs) return
+    context.alarmMs = Number.POSITIVE_INFINITY
+    subject.operator.onAlarm?.(context.nowMs, outbox)
+    settle()
   }
   const watermark = (watermarkMs: number) => {
     subject.context.watermarkMs = watermarkMs
@@ -113,6 +127,9 @@ export function runOperator<In, Out, O extends Operator<In, Out> = Operator<In, 
   for (const event of input) {
     if ("watermarkMs" in event) {
       watermark(event.watermarkMs)
+    } else if ("processingTimeMs" in event) {
+      subject.context.nowMs = event.processingTimeMs
+      ring()
     } else {
       subject.context.keyHash = event.key === undefined ? 0 : hashKey(event.key)
       subject.operator.onRecord(event.value, event.timeMs, outbox)
@@ -254,6 +271,7 @@ export class HarnessContext implements OperatorContext {
   watermarkMs = Number.NEGATIVE_INFINITY
   nowMs: number
   wakes = 0
+  alarmMs = Number.POSITIVE_INFINITY
 
   constructor(nowMs = 0, trackChanges = false) {
     this.nowMs = nowMs
@@ -302,5 +320,13 @@ export class HarnessContext implements OperatorContext {
 
   wake(): void {
     this.wakes++
+  }
+
+  processingTimeMs(): number {
+    return this.nowMs
+  }
+
+  setAlarm(timeMs: number): void {
+    this.alarmMs = timeMs
   }
 }

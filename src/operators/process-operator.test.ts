@@ -4,6 +4,7 @@ import type { StateCodec } from "../state/index.ts"
 import {
   HARNESS_WORLDS,
   HarnessContext,
+  type HarnessEvent,
   type HarnessInput,
   type HarnessOptions,
   runOperator,
@@ -26,7 +27,7 @@ function readings(...events: readonly (readonly [string, number] | number)[]): H
 
 function runKeyed<States extends StateDeclarations>(
   spec: ProcessSpec<Reading, string, string, States>,
-  input: readonly HarnessInput<Reading>[],
+  input: readonly HarnessEvent<Reading>[],
   options: HarnessOptions,
 ) {
   return runOperator(() => new ProcessOperator({ spec, keyOf: (r: Reading) => r.device }), input, options)
@@ -53,6 +54,46 @@ describe.each(HARNESS_WORLDS)("ProcessOperator with room for $roomFor, $mode", (
     )
     expect(texts(records)).toEqual(["a 1 @1", "b 1 @2", "a 2 @3", "a 3 @4", "a full @1000", "a 1 @5"])
     expect(stores.get("seen")!.size).toBe(2)
+  })
+
+  it("fires timers in processing time when the clock reaches them, deleted ones never, and the rest at the end of input", () => {
+    const clock = (processingTimeMs: number) => ({ processingTimeMs })
+    const { records, operator } = runKeyed(
+      {
+        onRecord(value, ctx) {
+          if (value.at < 10) ctx.processingTimers.register(ctx.processingTimeMs + value.at * 10)
+          else ctx.processingTimers.delete(value.at)
+          ctx.timers.register(value.at)
+        },
+        onTimer: (timeMs, ctx) => ctx.emit(`${ctx.key} event ${timeMs}`),
+        onProcessingTimer: (timeMs, ctx) => ctx.emit(`${ctx.key} ${timeMs} at ${ctx.processingTimeMs}`),
+        onEnd: (ctx) => ctx.emit("end"),
+      },
+      [
+        clock(1_000),
+        ...readings(["a", 5], ["b", 3], ["a", 3], ["a", 9], ["a", 9], ["c", 4]),
+        clock(1_029),
+        clock(1_030),
+        ...readings(["c", 1_040]),
+        clock(1_060),
+        ...readings(["c", 1], ["c", 2]),
+      ],
+      world,
+    )
+    expect(texts(records)).toEqual([
+      ...["b 1030 at 1030 @9", "a 1030 at 1030 @9", "a 1050 at 1060 @1040"],
+      ...[
+        "c event 1 @1",
+        "c event 2 @2",
+        "b event 3 @3",
+        "a event 3 @3",
+        "c event 4 @4",
+        "a event 5 @5",
+        "a event 9 @9",
+      ],
+      ...["c event 1040 @1040", "c 1070 at 1060 @1040", "c 1080 at 1060 @1040", "a 1090 at 1060 @1040", "end @1040"],
+    ])
+    expect(operator.timers).toBe(0)
   })
 
   it("fires timers in time order when the watermark reaches them, with their key and time, before it is handed on", () => {
@@ -180,9 +221,9 @@ describe("ProcessOperator", () => {
     operator.open(new HarnessContext())
     operator.onRecord({ device: "a", at: 0 }, 0, nowhere)
     operator.onWatermark(Number.POSITIVE_INFINITY, nowhere)
-    expect(operator.pending).toBe(true)
+    expect(operator.firing).toBe(true)
     operator.resume(nowhere)
-    expect(operator.pending).toBe(true)
+    expect(operator.firing).toBe(true)
     expect(operator.timers).toBe(1)
   })
 
@@ -258,7 +299,12 @@ describe("ProcessOperator", () => {
       operator.open(new HarnessContext())
       return operator
     }
-    const progress = (watermarkMs: number, newestMs: number, ended: boolean) => ({ watermarkMs, newestMs, ended })
+    const progress = (watermarkMs: number, newestMs: number, ended: boolean) => ({
+      watermarkMs,
+      newestMs,
+      ended,
+      sweeping: false,
+    })
     const merged = make()
     merged.restoreValue([progress(20, 30, true), progress(10, 40, false)])
     expect(merged.captureValue()).toEqual(progress(10, 40, false))

@@ -12,8 +12,8 @@ import type {
   ValueState,
 } from "./process-spec.ts"
 
-/** Timers that fire in one call at most, so that a timer that always sets the next one cannot hold a step for ever. */
-const MAX_TIMERS_PER_CALL = 1_024
+/** Timers that fire in one call at most: a burst, or a timer that always sets the next one, must not hold a step. */
+const MAX_TIMERS_PER_CALL = 256
 
 export interface ProcessOperatorOptions<In, Out, K extends Key = Key, States extends StateDeclarations = NoStates> {
   readonly spec: ProcessSpec<In, Out, K, States>
@@ -26,6 +26,9 @@ export interface ProcessOperatorOptions<In, Out, K extends Key = Key, States ext
  *
  * - Timers fire in time order, ties in the order of registration, when the watermark reaches them and while there is room
  *   downstream; the watermark is handed on when all of them have fired. Timers set by timers fire in the same sweep if due.
+ * - Timers in processing time fire when the clock reaches them; those left at the end of input fire then, after the others and
+ *   before `onEnd`, unlike in Flink, which drops them.
+ * - A burst of timers is interrupted every few hundred, for records and captures (`firing`).
  * - `onEnd` runs after the last timer and before the end of event time is handed on, so that what it emits is on time.
  *
  * - Checkpoints hold the declared states, the timers, the watermark and newest time that the function sees, and whether `onEnd`
@@ -41,7 +44,8 @@ export class ProcessOperator<In, Out, K extends Key = Key, States extends StateD
   readonly #keyOf: ((value: In) => K) | undefined
   readonly #run: Run<Out, K, States>
   readonly #tables: readonly StateTable[]
-  #firing = false
+  #sweeping = false
+  #alarmed = false
   #ended = false
   #newestMs = NO_TIME
 
@@ -53,17 +57,20 @@ export class ProcessOperator<In, Out, K extends Key = Key, States extends StateD
     if (names.length > 0 && options.keyOf === undefined) throw notKeyed(`the state ${names.join(", ")}`)
     for (const name of names) if (name.startsWith("$")) throw nameReserved(name)
     this.#run = new Run(declared, options.keyOf !== undefined)
-    this.#tables = options.keyOf === undefined ? [] : [new TimerTable(this.#run.queue)]
+    this.#tables =
+      options.keyOf === undefined
+        ? []
+        : [new TimerTable(this.#run.queue), new TimerTable(this.#run.processingQueue, "$processingTimers")]
   }
 
-  /** True while due timers, or the end, wait for room downstream. */
-  get pending(): boolean {
-    return this.#firing
+  /** True while due timers, or the end, have not all fired. */
+  get firing(): boolean {
+    return this.#sweeping || this.#alarmed
   }
 
   /** Timers that have neither fired nor been deleted. */
   get timers(): number {
-    return this.#run.queue.size
+    return this.#run.queue.size + this.#run.processingQueue.size
   }
 
   open(context: OperatorContext): void {
@@ -83,7 +90,13 @@ export class ProcessOperator<In, Out, K extends Key = Key, States extends StateD
   onWatermark(watermarkMs: number, out: Output<Out>): void {
     // A restored one is not taken back.
     this.#run.watermarkMs = Math.max(this.#run.watermarkMs, watermarkMs)
-    this.#firing = true
+    this.#sweeping = true
+    this.resume(out)
+  }
+
+  onAlarm(nowMs: number, out: Output<Out>): void {
+    this.#alarmed = true
+    this.#run.nowMs = Math.max(this.#run.nowMs, nowMs)
     this.resume(out)
   }
 
@@ -92,15 +105,17 @@ export class ProcessOperator<In, Out, K extends Key = Key, States extends StateD
     run.out = out
     for (let fired = 0; fired < MAX_TIMERS_PER_CALL; fired++) {
       if (out.full) return
-      const timer = run.queue.nextDue(run.watermarkMs)
-      if (timer === undefined) {
-        this.#firing = false
-        if (run.watermarkMs === Number.POSITIVE_INFINITY) this.#end()
-        return
+      if (this.#sweeping && this.#fireEventTimer()) continue
+      if (this.#alarmed && this.#fireProcessingTimer(run.nowMs)) continue
+      // At the end of input nothing is left to wait for.
+      if (this.#sweeping && run.watermarkMs === Number.POSITIVE_INFINITY) {
+        if (this.#fireProcessingTimer(Number.POSITIVE_INFINITY)) continue
+        this.#end()
       }
-      run.timeMs = timer.timeMs
-      run.enterKey(timer.key, timer.keyHash)
-      this.#spec.onTimer?.(timer.timeMs, run)
+      this.#sweeping = false
+      this.#alarmed = false
+      run.setAlarm()
+      return
     }
   }
 
@@ -114,7 +129,8 @@ export class ProcessOperator<In, Out, K extends Key = Key, States extends StateD
   }
 
   captureValue(): ProcessProgress {
-    return { watermarkMs: this.#run.watermarkMs, newestMs: this.#newestMs, ended: this.#ended }
+    const { watermarkMs } = this.#run
+    return { watermarkMs, newestMs: this.#newestMs, ended: this.#ended, sweeping: this.#sweeping }
   }
 
   restoreValue(values: readonly unknown[]): void {
@@ -122,6 +138,30 @@ export class ProcessOperator<In, Out, K extends Key = Key, States extends StateD
     this.#run.watermarkMs = Math.min(...former.map(({ watermarkMs }) => watermarkMs))
     this.#newestMs = Math.max(...former.map(({ newestMs }) => newestMs))
     this.#ended = former.every(({ ended }) => ended)
+    // Captured in the middle of a burst: what is left of it fires now.
+    this.#sweeping = former.some(({ sweeping }) => sweeping)
+    this.#run.setAlarm()
+  }
+
+  #fireEventTimer(): boolean {
+    const run = this.#run
+    const timer = run.queue.nextDue(run.watermarkMs)
+    if (timer === undefined) return false
+    run.timeMs = timer.timeMs
+    run.enterKey(timer.key, timer.keyHash)
+    this.#spec.onTimer?.(timer.timeMs, run)
+    return true
+  }
+
+  #fireProcessingTimer(nowMs: number): boolean {
+    const run = this.#run
+    const timer = run.processingQueue.nextDue(nowMs)
+    if (timer === undefined) return false
+    // It has no event time: what it emits is as new as anything seen, and so on time downstream.
+    run.timeMs = this.#newestMs
+    run.enterKey(timer.key, timer.keyHash)
+    this.#spec.onProcessingTimer?.(timer.timeMs, run)
+    return true
   }
 
   #end(): void {
@@ -138,13 +178,17 @@ interface ProcessProgress {
   readonly watermarkMs: number
   readonly newestMs: number
   readonly ended: boolean
+  /** Captured while timers of this watermark were firing. */
+  readonly sweeping: boolean
 }
 
 /** What the user's function sees, for the record, timer or end at hand. One object per operator, changed in place. */
 class Run<Out, K extends Key, States extends StateDeclarations> implements ProcessContext<Out, K, States> {
   readonly queue = new TimerQueue<K>(keyIdentity)
+  readonly processingQueue = new TimerQueue<K>(keyIdentity)
   readonly state: ProcessContext<Out, K, States>["state"]
   readonly timers: ProcessTimers
+  readonly processingTimers: ProcessTimers
   readonly #states: readonly CurrentValueState[]
   readonly #keyed: boolean
   #key: K | undefined = undefined
@@ -153,27 +197,44 @@ class Run<Out, K extends Key, States extends StateDeclarations> implements Proce
   out!: Output<Out>
   timeMs = NO_TIME
   watermarkMs = Number.NEGATIVE_INFINITY
+  /** The newest alarm. */
+  nowMs = Number.NEGATIVE_INFINITY
 
   constructor(declared: StateDeclarations, keyed: boolean) {
     this.#keyed = keyed
     this.#states = Object.entries(declared).map(([name, { codec }]) => new CurrentValueState(name, codec, this))
     this.state = Object.fromEntries(this.#states.map((state) => [state.name, state])) as unknown as typeof this.state
-    this.timers = {
+    this.timers = this.#timersIn(this.queue, () => undefined)
+    this.processingTimers = this.#timersIn(this.processingQueue, () => this.setAlarm())
+  }
+
+  #timersIn(queue: TimerQueue<K>, onChange: () => void): ProcessTimers {
+    return {
       register: (timeMs) => {
         const key = this.keyFor("a timer")
         if (!(timeMs > Number.NEGATIVE_INFINITY)) throw timerTimeInvalid(timeMs)
-        this.queue.register(key, this.#keyHash, timeMs)
+        queue.register(key, this.#keyHash, timeMs)
+        onChange()
       },
       delete: (timeMs) => {
-        this.queue.delete(this.keyFor("a timer"), timeMs)
+        queue.delete(this.keyFor("a timer"), timeMs)
+        onChange()
       },
     }
+  }
+
+  /** Asks for the next timer in processing time. */
+  setAlarm(): void {
+    this.context.setAlarm(this.processingQueue.nextMs)
   }
 
   open(context: OperatorContext): void {
     this.context = context
     for (const state of this.#states) state.store = context.keyedStore(state.name, state.codec)
-    if (context.trackChanges === true) this.queue.trackChanges()
+    if (context.trackChanges === true) {
+      this.queue.trackChanges()
+      this.processingQueue.trackChanges()
+    }
   }
 
   enterKey(key: K, keyHash: number): void {
@@ -209,6 +270,10 @@ class Run<Out, K extends Key, States extends StateDeclarations> implements Proce
 
   now(): number {
     return this.context.now()
+  }
+
+  get processingTimeMs(): number {
+    return this.context.processingTimeMs()
   }
 }
 

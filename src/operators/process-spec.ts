@@ -30,6 +30,11 @@ export interface ProcessSpec<In, Out, K extends Key = Key, States extends StateD
   /** A timer is due: `ctx.key` and `ctx.state` are those of the key that set it, `ctx.timeMs` is `timeMs`. */
   onTimer?(timeMs: number, ctx: ProcessContext<Out, K, States>): void
   /**
+   * A timer in processing time is due: the clock has reached `timeMs`, or the input has ended. `ctx.timeMs` is the newest event
+   * time seen.
+   */
+  onProcessingTimer?(timeMs: number, ctx: ProcessContext<Out, K, States>): void
+  /**
    * All input has ended and every timer has fired. There is no current key here. What is emitted without a time gets
    * the newest event time seen, and is on time downstream.
    */
@@ -57,14 +62,18 @@ export interface ProcessContext<Out, K extends Key = Key, States extends StateDe
   readonly state: { readonly [Name in keyof States]: ValueState<StateValue<States[Name]>> }
   /** Event-time timers of the current key. Throw as `key`. */
   readonly timers: ProcessTimers
+  /** Timers of the current key in processing time: epoch ms, as `processingTimeMs`. They call `onProcessingTimer`. Throw as `key`. */
+  readonly processingTimers: ProcessTimers
+  /** Processing time: epoch ms, which mean the same after a restart. */
+  readonly processingTimeMs: number
   /** Monotonic wall-clock ms. */
   now(): number
 }
 
 export interface ProcessTimers {
   /**
-   * Asks for `onTimer` once the watermark reaches `timeMs`; +Infinity stands for the end of input. Once per key and time,
-   * however often it is registered. A time already passed fires at the next watermark.
+   * Asks for a call once the watermark, or the clock, reaches `timeMs`; +Infinity stands for the end of input. Once per key and
+   * time, however often it is registered. An event time already passed fires at the next watermark.
    * @throws {EngineError} TIMER_TIME_INVALID for NaN and -Infinity
    */
   register(timeMs: number): void

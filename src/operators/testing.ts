@@ -10,6 +10,7 @@ export {
   type Emission,
   HARNESS_WORLDS,
   HarnessContext,
+  type HarnessEvent,
   type HarnessInput,
   type HarnessMode,
   type HarnessOptions,

@@ -206,6 +206,7 @@ export class SimWorker implements JobWorker {
     const own = scheduledDisk(disk, (what) => this.#lanes.disk.turn(what))
     return {
       now: () => world.nowMs,
+      wallClock: () => world.nowMs,
       sleep: (ms, signal) =>
         new Promise((resolve) => {
           if (signal.aborted) return resolve()

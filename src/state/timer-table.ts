@@ -11,11 +11,12 @@ import type { CaptureKind, EntrySink, StateTable, TableCapture, TableEntry } fro
  * Cost: taking a capture copies the queue's array of references.
  */
 export class TimerTable<K extends Key> implements StateTable {
-  readonly name = "$timers"
+  readonly name: string
   readonly #queue: TimerQueue<K>
 
-  constructor(queue: TimerQueue<K>) {
+  constructor(queue: TimerQueue<K>, name = "$timers") {
     this.#queue = queue
+    this.name = name
   }
 
   capture(kind: CaptureKind, into: EntrySink): TableCapture {

@@ -1,6 +1,6 @@
 import { invariant } from "../errors/index.ts"
 
-/** An event-time timer of one key. */
+/** A timer of one key, in event time or in processing time. */
 export interface Timer<K> {
   readonly key: K
   /** Unsigned 32-bit hash of the key, kept so that firing and snapshots need not hash again. */
@@ -37,7 +37,7 @@ const LIVE = 2 ** 30
 const COMPACT_FROM = 64
 
 /**
- * Event-time timers per key. Pure; the caller brings the watermark.
+ * Timers per key. Pure; the caller brings the time: the watermark for event time, the clock for processing time.
  *
  * - At most one timer per key and time: registering it again changes nothing (as in Flink).
  * - A timer comes out once, at the first `nextDue` whose watermark has reached it; in time order, ties in the order of
@@ -70,6 +70,13 @@ export class TimerQueue<K> {
   /** From now on "changes" can be captured. */
   trackChanges(): void {
     this.#removed ??= []
+  }
+
+  /** The time of the next timer; +Infinity when there is none. */
+  get nextMs(): number {
+    // Deleted ones leave the heap when they come up.
+    while (this.#entries.length > 0 && this.#entries[0]!.removedAfter !== LIVE) this.#pop()
+    return this.#times.length === 0 ? Number.POSITIVE_INFINITY : this.#times[0]!
   }
 
   /** Timers that are registered and neither deleted nor taken. */
