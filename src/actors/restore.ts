@@ -3,7 +3,8 @@ import type { PhysicalPlan, Vertex } from "../plan/index.ts"
 import { type Disk, type Manifest, PartReader } from "../snapshot/store/index.ts"
 import { keyGroupOf, subtaskOfKeyGroup } from "../state/index.ts"
 import type { Chain } from "./chain.ts"
-import { decodeEntries, decodeValue, VALUE_TABLE } from "./subtask-snapshot.ts"
+import { decodeEntries, decodeValue } from "./entry-block.ts"
+import { VALUE_TABLE } from "./subtask-snapshot.ts"
 
 /** What a worker needs of the checkpoint that the job goes on from. Plain data. */
 export interface RestoreTask {

@@ -1,5 +1,6 @@
 /** What travels: record batches, control elements, and the codecs that turn values into bytes. Leans on errors/ alone. Read element.ts first. */
 export { BatchCodec } from "./batch-codec.ts"
+export { copyPlain, NOT_COPIED } from "./copy-plain.ts"
 export {
   type BarrierElement,
   type ChannelElement,

@@ -39,7 +39,7 @@ export class EntryWriter<V> {
       encoded = this.#encode === undefined ? value : this.#encode(value)
       this.#into.put({ keyHash, key, namespace, value: encoded, deleted: false })
     } catch (error) {
-      this.#failure = { error: this.#explain(error, key, encoded) }
+      this.#failure = { error: explainRefusal(error, this.#table, key, this.#userPart(encoded)) }
     }
   }
 
@@ -57,18 +57,21 @@ export class EntryWriter<V> {
   check(): void {
     if (this.#failure !== undefined) throw this.#failure.error
   }
+}
 
-  /** The codec refuses what it cannot write as a record; here it is said which state that was. */
-  #explain(error: unknown, key: Key, encoded: unknown): unknown {
-    if ((error as { code?: unknown } | null)?.code !== "RECORD_NOT_SERIALIZABLE") return error
-    const found = findUnserializable(this.#userPart(encoded))
-    const [path, reason] = [found?.path ?? "", found?.reason ?? "no plain data, or too large"]
-    return new EngineError(
-      "STATE_NOT_SERIALIZABLE",
-      `Cannot save the state "${this.#table}" of key ${describe(key)} in a checkpoint: ${path === "" ? "it" : `its part "${path}"`} is ` +
-        `${reason}; keep plain data in it (numbers, strings, dates, maps, arrays, plain objects), or give the aggregate or ` +
-        "state that keeps it `encode` and `decode`",
-      { cause: error, details: { state: this.#table, key: describe(key), path, reason } },
-    )
-  }
+/**
+ * What a codec refused to write as a record, said of the state that it is part of.
+ * @param value what of the entry's value the user knows
+ */
+export function explainRefusal(error: unknown, table: string, key: Key, value: unknown): unknown {
+  if ((error as { code?: unknown } | null)?.code !== "RECORD_NOT_SERIALIZABLE") return error
+  const found = findUnserializable(value)
+  const [path, reason] = [found?.path ?? "", found?.reason ?? "no plain data, or too large"]
+  return new EngineError(
+    "STATE_NOT_SERIALIZABLE",
+    `Cannot save the state "${table}" of key ${describe(key)} in a checkpoint: ${path === "" ? "it" : `its part "${path}"`} is ` +
+      `${reason}; keep plain data in it (numbers, strings, dates, maps, arrays, plain objects), or give the aggregate or ` +
+      "state that keeps it `encode` and `decode`",
+    { cause: error, details: { state: table, key: describe(key), path, reason } },
+  )
 }
