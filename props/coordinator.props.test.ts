@@ -40,6 +40,8 @@ interface Bounds {
   readonly ghosts?: number
   readonly publishFailures?: number
   readonly savepoints?: number
+  /** Savepoints that are to be the last checkpoint. */
+  readonly lastSavepoints?: number
   readonly ends?: boolean
   readonly final?: boolean
   readonly stops?: boolean
@@ -66,6 +68,7 @@ type Event =
         | "next deadline"
         | "wait"
         | "savepoint"
+        | "last savepoint"
         | "final"
         | "stop"
         | "lose trigger"
@@ -77,7 +80,8 @@ const LAWS = {
   "BAR-2": "ids strictly increase, and one checkpoint is in progress at a time",
   "BAR-3": "a subtask that ends without acknowledging does not hang the checkpoint",
   "OUT-2": "complete comes after published, and always does, also after a stop; an abort never does",
-  "OUT-6": "the final checkpoint is the last one, and a failed one is tried again",
+  "OUT-6": "nothing follows the final checkpoint or a last savepoint; a failed final one is tried again",
+  "OUT-6, asked": "every savepoint that was asked for is begun, in the order of asking",
   "RST-4": "late, repeated and foreign acknowledgements never count",
   "RST-5": "checkpoints fail the job exactly when more in a row fail than are tolerated",
   "LIV-2": "after faults stop, a checkpoint completes within an interval, a timeout and a pause",
@@ -115,7 +119,9 @@ class World {
   readonly #left
   #triggers = 0
   #ghosts = new Set<string>()
-  #current: { readonly id: number; readonly kind: CheckpointKind; readonly startedMs: number } | undefined
+  #current:
+    | { readonly id: number; readonly kind: CheckpointKind; readonly last: boolean; readonly startedMs: number }
+    | undefined
   #publishing = false
   #stopped = false
   #failedJob = false
@@ -126,7 +132,8 @@ class World {
   #lastPeriodicMs = 0
   #lastEndMs = Number.NEGATIVE_INFINITY
   #failedInARow = 0
-  #savepointAsked = false
+  /** Asked for and not begun: whether each is to be the last. */
+  readonly #savepointsAsked: boolean[] = []
   readonly #finals: Partial<Record<Name, string>> = {}
   /** Acknowledgements that were delivered while they counted. */
   readonly #acked = new Set<string>()
@@ -142,6 +149,7 @@ class World {
       ghost: bounds.ghosts ?? 0,
       "publish fails": bounds.publishFailures ?? 0,
       savepoint: bounds.savepoints ?? 0,
+      "last savepoint": bounds.lastSavepoints ?? 0,
     }
     this.coordinator = new CheckpointCoordinator({
       subtasks: SUBTASKS,
@@ -184,6 +192,7 @@ class World {
     }
     if (this.coordinator.nextDeadlineMs() < Number.POSITIVE_INFINITY) events.push({ type: "next deadline" })
     if (this.#left.savepoint > 0 && !this.#stopped) events.push({ type: "savepoint" })
+    if (this.#left["last savepoint"] > 0 && !this.#stopped) events.push({ type: "last savepoint" })
     if (this.#left.wait > 0 && this.#current !== undefined) events.push({ type: "wait" })
     if (this.#bounds.final && !this.#finalAsked) events.push({ type: "final" })
     if (this.#bounds.stops && !this.#stopped) events.push({ type: "stop" })
@@ -269,9 +278,12 @@ class World {
         this.#follow(coordinator.onTick(this.#nowMs), "clock")
         return
       case "savepoint":
-        this.#savepointAsked = true
-        this.#follow(coordinator.requestSavepoint(nowMs), "asked")
+      case "last savepoint": {
+        const last = event.type === "last savepoint"
+        this.#savepointsAsked.push(last)
+        this.#follow(coordinator.requestSavepoint(nowMs, { last }), "asked")
         return
+      }
       case "final":
         this.#finalAsked = true
         this.#follow(coordinator.requestFinal(nowMs), "asked")
@@ -333,7 +345,7 @@ class World {
           check("OUT-2", checkpointId === this.#current?.id, () => `${checkpointId} is complete, not in progress`)
           hasEnded = true
           if (kind !== "savepoint") this.#failedInARow = 0
-          if (kind === "final") this.#finalDone = true
+          if (kind === "final" || this.#current!.last) this.#finalDone = true
           this.#endCurrent()
           this.completed += 1
           break
@@ -365,7 +377,13 @@ class World {
     this.#checkProgress()
   }
 
-  #onTrigger({ checkpointId, kind, bornMs, sources }: Extract<CoordinatorAction<string>, { type: "trigger" }>): void {
+  #onTrigger({
+    checkpointId,
+    kind,
+    last,
+    bornMs,
+    sources,
+  }: Extract<CoordinatorAction<string>, { type: "trigger" }>): void {
     const nowMs = this.#nowMs
     check(
       "BAR-2",
@@ -378,16 +396,21 @@ class World {
     if (kind === "periodic") {
       check("LIV-2, clock", nowMs >= this.#lastPeriodicMs + INTERVAL_MS, () => `${checkpointId} before its interval`)
       check("LIV-2, clock", nowMs >= this.#lastEndMs + MIN_PAUSE_MS, () => `${checkpointId} before the pause is over`)
-      check("OUT-6", !this.#finalAsked && !this.#savepointAsked, () => `${checkpointId} goes ahead of who asked`)
+      check(
+        "OUT-6",
+        !this.#finalAsked && this.#savepointsAsked.length === 0,
+        () => `${checkpointId} goes ahead of who asked`,
+      )
       this.#lastPeriodicMs = nowMs
     }
-    if (kind === "savepoint") this.#savepointAsked = false
+    const isLast = kind === "savepoint" ? this.#savepointsAsked.shift() : kind === "final"
+    check("OUT-6, asked", last === isLast, () => `${checkpointId} is ${last ? "" : "not "}the last, as nobody asked`)
     const running = this.#finals.source === undefined ? ["source"] : []
     const told = sources.map(({ vertex }) => vertex)
     check("BAR-3", told.join() === running.join(), () => `triggers ${told}, ${running} runs`)
     this.#triggers += 1
     this.#lastId = checkpointId
-    this.#current = { id: checkpointId, kind, startedMs: nowMs }
+    this.#current = { id: checkpointId, kind, last, startedMs: nowMs }
     if (!this.#sides.source.ended) this.#sides.source.barrier = checkpointId
   }
 
@@ -423,7 +446,7 @@ class World {
     const isAtWork = phase === "collecting" || phase === "publishing" || phase === "stopping"
     check("BAR-2", isAtWork === (this.#current !== undefined), () => `is ${phase}`)
     check("OUT-2", (phase === "publishing" || phase === "stopping") === this.#publishing, () => `is ${phase}`)
-    const isKept = phase === "idle" && (this.#savepointAsked || (this.#finalAsked && !this.#finalFailed))
+    const isKept = phase === "idle" && (this.#savepointsAsked.length > 0 || (this.#finalAsked && !this.#finalFailed))
     check("OUT-6", !isKept, () => "nothing is in progress, and who asked waits")
     const isSilent = this.coordinator.nextDeadlineMs() === Number.POSITIVE_INFINITY
     const mustCome =
@@ -474,7 +497,7 @@ class World {
       [...this.#ghosts],
       [...this.#acked],
       this.#current?.id,
-      [this.#publishing, this.#stopped, this.#failedJob, this.#finalAsked, this.#finalDone, this.#savepointAsked],
+      [this.#publishing, this.#stopped, this.#failedJob, this.#finalAsked, this.#finalDone, this.#savepointsAsked],
       [this.#lastId, since(this.#lastPeriodicMs), since(this.#lastEndMs), this.#finals],
     ])
   }
@@ -546,7 +569,11 @@ const WORLDS: Record<string, { readonly bounds: Bounds; readonly laws: readonly 
   },
   "savepoints and a stop": {
     bounds: { checkpoints: 2, savepoints: 2, stops: true, publishFailures: 1 },
-    laws: ["BAR-2", "OUT-2", "OUT-6", "LIV-2, clock", "LIV-2"],
+    laws: ["BAR-2", "OUT-2", "OUT-6", "OUT-6, asked", "LIV-2, clock", "LIV-2"],
+  },
+  "savepoints of which one is the last": {
+    bounds: { checkpoints: 2, savepoints: 1, lastSavepoints: 1, publishFailures: 1 },
+    laws: ["BAR-2", "OUT-2", "OUT-6", "OUT-6, asked", "LIV-2, clock", "LIV-2"],
   },
 }
 

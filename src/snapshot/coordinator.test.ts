@@ -32,7 +32,7 @@ describe("CheckpointCoordinator", () => {
     expect(coordinator.nextDeadlineMs()).toBe(100)
     expect(coordinator.onTick(99)).toEqual([])
     expect(coordinator.onTick(103)).toEqual([
-      { type: "trigger", checkpointId: 7, bornMs: 103, kind: "periodic", sources: [SOURCE] },
+      { type: "trigger", checkpointId: 7, bornMs: 103, kind: "periodic", sources: [SOURCE], last: false },
     ])
     expect(coordinator.nextDeadlineMs()).toBe(153)
     expect(coordinator.progress).toEqual({
@@ -165,7 +165,7 @@ describe("CheckpointCoordinator", () => {
     expect(types(coordinator.onPublished({ checkpointId: 2, sizeBytes: 0, nowMs: 1_030 }))).toEqual(["complete"])
   })
 
-  it("begins savepoints ahead of the final and of periodic checkpoints, one for all who asked meanwhile", () => {
+  it("begins savepoints ahead of the final and of periodic checkpoints, one for each that was asked for", () => {
     const coordinator = newCoordinator({ timeoutMs: 1_000 })
     coordinator.onTick(100)
     expect([...coordinator.requestFinal(101), ...coordinator.requestSavepoint(102)]).toEqual([])
@@ -179,7 +179,29 @@ describe("CheckpointCoordinator", () => {
     // Nothing failed, so the final one waits for no pause.
     expect(coordinator.onPublished({ checkpointId: 2, sizeBytes: 0, nowMs: 310 })).toMatchObject([
       { type: "complete", checkpointId: 2 },
-      { type: "trigger", checkpointId: 3, kind: "final" },
+      { type: "trigger", checkpointId: 3, kind: "savepoint" },
+    ])
+    ackAll(coordinator, 3)
+    expect(coordinator.onPublished({ checkpointId: 3, sizeBytes: 0, nowMs: 320 })).toMatchObject([
+      { type: "complete", checkpointId: 3 },
+      { type: "trigger", checkpointId: 4, kind: "final" },
+    ])
+  })
+
+  it("begins nothing after a savepoint that was to be the last, and goes on when that one fails", () => {
+    const coordinator = newCoordinator()
+    expect(coordinator.requestSavepoint(10, { last: true })).toMatchObject([{ type: "trigger", last: true }])
+    expect(types(coordinator.onTick(60))).toEqual(["abort"])
+    expect(coordinator.onTick(100)).toMatchObject([{ type: "trigger", kind: "periodic", last: false }])
+    ackAll(coordinator, 2)
+    coordinator.requestSavepoint(110, { last: true })
+    coordinator.onPublished({ checkpointId: 2, sizeBytes: 0, nowMs: 120 })
+    ackAll(coordinator, 3)
+    expect(types(coordinator.onPublished({ checkpointId: 3, sizeBytes: 0, nowMs: 130 }))).toEqual(["complete"])
+    expect([coordinator.progress.phase, coordinator.onTick(1e6), coordinator.requestFinal(1e6)]).toEqual([
+      "stopped",
+      [],
+      [],
     ])
   })
 

@@ -43,6 +43,8 @@ export type CoordinatorAction<P> =
       readonly bornMs: number
       readonly kind: CheckpointKind
       readonly sources: readonly SubtaskRef[]
+      /** Nothing may be read behind its barrier, unless it is aborted. */
+      readonly last: boolean
     }
   /** All parts are there, in the order of the plan: check the audit, write the manifest, answer by `onPublished` or `onPublishFailed`. */
   | {
@@ -111,6 +113,8 @@ const NAMED_MISSING = 5
 interface Current<P> {
   readonly checkpointId: number
   readonly kind: CheckpointKind
+  /** Nothing follows it once it is published. */
+  readonly last: boolean
   readonly startedMs: number
   readonly acks: Map<string, P>
   /** Subtasks that have neither acknowledged nor ended. */
@@ -136,8 +140,8 @@ interface Current<P> {
  * - After a failure of the attempt: `stop`, wait for a publish in progress, and only then choose what to restore. The next
  *   attempt has a coordinator of its own, with `nextCheckpointId`.
  *
- * Order of claims when none is in progress: savepoint, then final, then periodic. Savepoints asked for while one waits are
- * answered by the same checkpoint. Once the final one is asked for, no periodic one begins; if it fails, it is tried again.
+ * Order of claims when none is in progress: savepoint, then final, then periodic. Every savepoint that was asked for is a
+ * checkpoint of its own, in the order of asking. Once the final one is asked for, no periodic one begins; if it fails, it is tried again.
  * O(subtasks) per checkpoint.
  */
 export class CheckpointCoordinator<P> {
@@ -155,7 +159,8 @@ export class CheckpointCoordinator<P> {
   #current: Current<P> | undefined
   #nextId: number
   #periodicDueMs: number
-  #savepointAsked = false
+  /** Savepoints asked for and not begun: whether each is to be the last checkpoint. Bounded by who asks. */
+  readonly #savepoints: boolean[] = []
   #finalAsked = false
   /** Later than now only after a final checkpoint has failed. */
   #finalDueMs = Number.NEGATIVE_INFINITY
@@ -214,7 +219,7 @@ export class CheckpointCoordinator<P> {
     switch (this.#phase) {
       case Phase.IDLE:
         return Math.min(
-          this.#savepointAsked ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY,
+          this.#savepoints.length > 0 ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY,
           this.#finalAsked ? this.#finalDueMs : Number.POSITIVE_INFINITY,
           this.#mayBePeriodic() ? this.#periodicDueMs : Number.POSITIVE_INFINITY,
         )
@@ -302,10 +307,14 @@ export class CheckpointCoordinator<P> {
     return actions
   }
 
-  /** Asks for a savepoint: begun as soon as nothing is in progress, whatever the minimum pause. Ignored once stopping. */
-  requestSavepoint(nowMs: number): readonly CoordinatorAction<P>[] {
+  /**
+   * Asks for a savepoint: begun as soon as nothing is in progress, whatever the minimum pause. Ignored once stopping.
+   *
+   * @param options.last when it is published, the coordinator is stopped; when it fails, all goes on as before
+   */
+  requestSavepoint(nowMs: number, { last = false }: { readonly last?: boolean } = {}): readonly CoordinatorAction<P>[] {
     const actions: CoordinatorAction<P>[] = []
-    this.#savepointAsked = true
+    this.#savepoints.push(last)
     this.#beginDue(nowMs, actions)
     return actions
   }
@@ -335,7 +344,7 @@ export class CheckpointCoordinator<P> {
     this.#lastCompletedId = checkpointId
     this.#lastDurationMs = published.nowMs - current.startedMs
     this.#lastSizeBytes = published.sizeBytes
-    if (kind === "final") this.#phase = Phase.STOPPED
+    if (kind === "final" || current.last) this.#phase = Phase.STOPPED
     actions.push({ type: "complete", checkpointId, kind })
     this.#pause(published.nowMs)
     this.#beginDue(published.nowMs, actions)
@@ -400,18 +409,18 @@ export class CheckpointCoordinator<P> {
     if (this.#phase !== Phase.IDLE) return
     const kind = this.#dueKind(nowMs)
     if (kind === undefined) return
-    if (kind === "savepoint") this.#savepointAsked = false
+    const last = kind === "final" || (kind === "savepoint" && this.#savepoints.shift()!)
     if (kind === "periodic") this.#periodicDueMs = nowMs + this.#intervalMs
     const checkpointId = this.#nextId
     this.#nextId += 1
-    this.#current = { checkpointId, kind, startedMs: nowMs, acks: new Map(), missing: this.#unfinished() }
+    this.#current = { checkpointId, kind, last, startedMs: nowMs, acks: new Map(), missing: this.#unfinished() }
     this.#phase = Phase.COLLECTING
-    actions.push({ type: "trigger", checkpointId, bornMs: nowMs, kind, sources: this.#runningSources() })
+    actions.push({ type: "trigger", checkpointId, bornMs: nowMs, kind, sources: this.#runningSources(), last })
     this.#publishIfWhole(actions)
   }
 
   #dueKind(nowMs: number): CheckpointKind | undefined {
-    if (this.#savepointAsked) return "savepoint"
+    if (this.#savepoints.length > 0) return "savepoint"
     if (this.#finalAsked) return nowMs >= this.#finalDueMs ? "final" : undefined
     return this.#mayBePeriodic() && nowMs >= this.#periodicDueMs ? "periodic" : undefined
   }
