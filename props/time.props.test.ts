@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { NO_CHANGE, TimerQueue, WatermarkGenerator, WatermarkMerger } from "../src/time/index.ts"
+import { BoundedWatermarks, NO_CHANGE, TimerQueue, WatermarkMerger } from "../src/time/index.ts"
 
 /** So many times the usual number of cases. */
 const runs = (times: number) => ({ numRuns: times * fc.readConfigureGlobal().numRuns! })
@@ -120,15 +120,15 @@ describe("TIM-2", () => {
           minLength: 1,
         }),
         (boundMs, steps) => {
-          const generator = new WatermarkGenerator(boundMs)
+          const watermarks = new BoundedWatermarks(boundMs)
           let newest = -100
-          generator.observe(newest)
+          watermarks.observe(undefined, newest)
           for (const { ahead, behind } of steps) {
             const timeMs = Math.ceil(newest + ahead - behind * (boundMs + ahead))
-            expect(timeMs).toBeGreaterThan(generator.current())
-            generator.observe(timeMs)
+            expect(timeMs).toBeGreaterThan(watermarks.watermarkMs)
+            watermarks.observe(undefined, timeMs)
             newest = Math.max(newest, timeMs)
-            expect(generator.current()).toBe(newest - boundMs - 1)
+            expect(watermarks.watermarkMs).toBe(newest - boundMs - 1)
           }
         },
       ),

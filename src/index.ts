@@ -14,6 +14,7 @@ export {
   run,
 } from "./actors/index.ts"
 export {
+  type Alignment,
   type KeyedStream,
   type Params,
   type Pipeline,
@@ -23,6 +24,8 @@ export {
   type SinkHandle,
   type SourceOptions,
   type Stream,
+  type TimeDomain,
+  type Watermarks,
   type WindowedStream,
   type WindowResult,
   type WindowResultStream,
@@ -67,5 +70,5 @@ export {
 } from "./operators/index.ts"
 export type { RestartPolicySpec } from "./snapshot/index.ts"
 export type { Key, StateCodec } from "./state/index.ts"
-export type { Duration } from "./time/index.ts"
+export type { Duration, EventTime, WatermarkGenerator } from "./time/index.ts"
 export { type TimeWindow, tumbling } from "./windows/index.ts"

@@ -1,6 +1,7 @@
 import { createDoorbells, createRing } from "../mailbox/index.ts"
 import { createMetricsBuffer } from "../observe/index.ts"
 import { listChannels, type PhysicalPlan } from "../plan/index.ts"
+import { createAlignmentMemory } from "./alignment-board.ts"
 import type { SharedBuffers } from "./control.ts"
 
 /** Records a channel holds at most. */
@@ -34,6 +35,7 @@ export function createBuffers(plan: PhysicalPlan, size?: ChannelSize): SharedBuf
   return {
     doorbells: createDoorbells(Math.max(1, plan.workers)),
     metrics: createMetricsBuffer(subtasks),
+    alignment: createAlignmentMemory(plan),
     channelCredits: capacityRecords,
     rings: channels.map((channel) =>
       channel.fromWorker === channel.toWorker ? undefined : createRing({ capacityRecords, capacityBytes }),

@@ -314,26 +314,43 @@ export function progressOf(manifest: Manifest, operatorId: string): readonly Spl
   const source = manifest.sources.find((each) => each.operatorId === operatorId)
   if (source === undefined) return undefined
   const assigned = source.assigned.map(({ id, data, position, skip }): SplitProgress => {
-    const { from, newestMs } = position as { from: Position | "$start"; newestMs: number | null }
+    const { from, newestMs, generator } = position as unknown as SplitPosition
     return {
       split: { id, data },
       from: from === "$start" ? undefined : from,
       skip,
       newestMs: newestMs ?? Number.NEGATIVE_INFINITY,
+      ...(generator === undefined
+        ? {}
+        : { generator: { ...generator, watermarkMs: generator.watermarkMs ?? Number.NEGATIVE_INFINITY } }),
     }
   })
   return [...assigned, ...source.remaining.map(({ id, data }) => unread({ id, data } as Split))]
 }
 
+/** As a manifest has it: JSON, where null stands for -Infinity. */
+interface SplitPosition {
+  readonly from: Position | "$start"
+  readonly newestMs: number | null
+  readonly generator?: { readonly watermarkMs: number | null; readonly state?: unknown }
+}
+
 function assignedOf(
-  { split, from, skip, newestMs }: SplitProgress,
+  { split, from, skip, newestMs, generator }: SplitProgress,
   subtask: number,
 ): ManifestSource["assigned"][number] {
-  const position = {
+  const position: SplitPosition = {
     from: from === undefined ? "$start" : from,
-    newestMs: newestMs === Number.NEGATIVE_INFINITY ? null : newestMs,
+    newestMs: finiteOrNull(newestMs),
+    ...(generator === undefined
+      ? {}
+      : { generator: { ...generator, watermarkMs: finiteOrNull(generator.watermarkMs) } }),
   }
-  return { ...(split as ManifestSplit), subtask, position, skip }
+  return { ...(split as ManifestSplit), subtask, position: position as unknown as Position, skip }
+}
+
+function finiteOrNull(ms: number): number | null {
+  return ms === Number.NEGATIVE_INFINITY ? null : ms
 }
 
 function isBegun({ from, skip }: SplitProgress): boolean {

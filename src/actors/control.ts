@@ -82,6 +82,8 @@ export interface WorkerCheckpoints {
 export interface SharedBuffers {
   readonly doorbells: SharedArrayBuffer
   readonly metrics: SharedArrayBuffer
+  /** Where the readers of aligned sources are. */
+  readonly alignment: SharedArrayBuffer
   /** Records a channel holds at most. */
   readonly channelCredits: number
   /** By channel index; only channels between workers have one. */

@@ -21,6 +21,7 @@ import { MsgpackCodec } from "../records/index.ts"
 // Not through the folder's index: workers have no use for the coordinator.
 import { type BarrierMode, createBarrierHandler } from "../snapshot/barriers/create-barrier-handler.ts"
 import type { PartWriter } from "../snapshot/store/index.ts"
+import { AlignedReader } from "./alignment-board.ts"
 import { firstSlotOf } from "./buffers.ts"
 import { Chain } from "./chain.ts"
 import type { SharedBuffers, SubtaskPlace, SubtaskShare } from "./control.ts"
@@ -40,7 +41,7 @@ export interface DeploymentOptions {
   readonly buffers: SharedBuffers
   readonly signal: AbortSignal
   now(): number
-  /** Epoch ms, for timers in processing time. */
+  /** Epoch ms: what processing time and ingestion time go by. */
   processingTimeMs(): number
   sleep(ms: number): Promise<void>
   wake(): void
@@ -183,13 +184,27 @@ async function buildSubtask(
     ended: (share: SubtaskShare) => options.ended(place, share),
   }
   if (head.node.role.type === "source") {
+    const { eventTime } = head.node.role
+    const alignment =
+      eventTime?.alignment === undefined
+        ? undefined
+        : new AlignedReader({
+            plan,
+            memory: options.buffers.alignment,
+            doorbells: options.buffers.doorbells,
+            vertex: vertex.index,
+            subtask,
+            maxDriftMs: eventTime.alignment.maxDriftMs,
+          })
     const reader = new SourceReader({
       source: head.node.role.source,
       operatorId: head.id,
       subtask,
       parallelism: vertex.parallelism,
-      eventTime: head.node.role.eventTime,
+      eventTime,
+      alignment,
       metrics,
+      wallNow: options.processingTimeMs,
       requestSplit: () => options.requestSplit(vertex.index, subtask),
       now: options.now,
       sleep: options.sleep,

@@ -109,13 +109,15 @@ describe("OutChannel", () => {
     expect(all.filter((shownElement) => shownElement.startsWith("w"))).toEqual(["w10", "w30"])
   })
 
-  test("idleness is taken back by a watermark that follows before it was sent", () => {
+  test("idleness stays before the record that ends it", () => {
     const { out, takeAll } = setUp(8)
-    out.idle(IDLE)
     out.watermark(5)
+    out.mark(IDLE)
+    out.append("a", 1)
+    out.watermark(6)
     out.flush(true)
     out.mark(END)
-    expect(takeAll()).toEqual(["w5", "end"])
+    expect(takeAll()).toEqual(["w5", "idle", "a", "w6", "end"])
   })
 
   test("refuses a record that could not go to another thread, naming the producer and the field", () => {

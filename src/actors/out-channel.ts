@@ -32,7 +32,6 @@ export class OutChannel {
   #openLimit: number
   /** Behind the open batch. */
   #watermarkMs = NO_WATERMARK
-  #idle: ControlElement | undefined
   /** Refused so far, in order. */
   readonly #backlog: (RecordBatch | ControlElement)[] = []
   #blocked = false
@@ -64,14 +63,9 @@ export class OutChannel {
 
   watermark(timeMs: number): void {
     this.#watermarkMs = timeMs
-    this.#idle = undefined
   }
 
-  idle(element: ControlElement): void {
-    this.#idle = element
-  }
-
-  /** A barrier or the end: goes behind everything taken so far. */
+  /** A barrier, idleness or the end: goes behind everything taken so far. */
   mark(element: ControlElement): void {
     this.#seal()
     this.#send(element)
@@ -104,10 +98,10 @@ export class OutChannel {
   }
 
   #hasOpen(): boolean {
-    return this.#open.values.length > 0 || this.#watermarkMs !== NO_WATERMARK || this.#idle !== undefined
+    return this.#open.values.length > 0 || this.#watermarkMs !== NO_WATERMARK
   }
 
-  /** Sends the open batch, then the watermark and idleness that wait behind it. */
+  /** Sends the open batch, then the watermark that waits behind it. */
   #seal(): void {
     if (this.#open.values.length > 0) {
       const batch = this.#open
@@ -120,11 +114,6 @@ export class OutChannel {
     if (this.#watermarkMs !== NO_WATERMARK) {
       const element: ControlElement = { kind: ElementKind.WATERMARK, timeMs: this.#watermarkMs }
       this.#watermarkMs = NO_WATERMARK
-      this.#send(element)
-    }
-    if (this.#idle !== undefined) {
-      const element = this.#idle
-      this.#idle = undefined
       this.#send(element)
     }
   }

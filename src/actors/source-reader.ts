@@ -1,15 +1,15 @@
-// Not through the folder's index: workers that read no files need not load their parsers.
-import { DeadLetterFile } from "../connectors/files/dead-letter.ts"
 import type { MalformedRecord, Position, ReadContext, Source, SourceBatch } from "../contracts/index.ts"
-import { describe, EngineError } from "../errors/index.ts"
+import { describe } from "../errors/index.ts"
 import type { SubtaskMetrics } from "../observe/index.ts"
 import type { EventTimeOptions } from "../plan/index.ts"
-import { NO_TIME } from "../records/index.ts"
-import { WatermarkGenerator } from "../time/index.ts"
+import { badTime, HOLDS_NOBODY, IdleClock } from "../time/index.ts"
+import type { AlignedReader } from "./alignment-board.ts"
+import { BadRecords } from "./bad-records.ts"
 import type { Chain } from "./chain.ts"
 import { operatorFailure } from "./operator-failure.ts"
 import type { SplitAssignment, SplitProgress } from "./split-coordinator.ts"
 import { SplitReader } from "./split-reader.ts"
+import { createStamping, type Stamping } from "./stamping.ts"
 import type { BarrierMark, InputSnapshot, SubtaskInput } from "./subtask-input.ts"
 
 export interface SourceReaderOptions {
@@ -19,6 +19,10 @@ export interface SourceReaderOptions {
   readonly parallelism: number
   readonly eventTime: EventTimeOptions | undefined
   readonly metrics: SubtaskMetrics
+  /** What it sees of its alignment group, when it has one. */
+  readonly alignment: AlignedReader | undefined
+  /** Wall clock, epoch ms. */
+  wallNow(): number
   /** Asks for the next split; the answer comes by `assign`. */
   requestSplit(): void
   now(): number
@@ -26,20 +30,30 @@ export interface SourceReaderOptions {
   wake(): void
 }
 
+/** Records between two looks at how far an aligned reader may go: what it may overshoot by. */
+const ALIGNED_BUDGET = 64
+/** The worker goes round at least so often anyway: no alarm is needed for what may wait as long. */
+const WORKER_TICK_MS = 1000
+
 /**
  * The input of a source subtask: asks for splits one after another, reads them, gives records their event time, and
  * makes the watermark.
  *
- * The watermark is the split's newest event time less the bound of disorder. Splits of an ordered source follow one
- * another in one sequence, so a reader goes from one to the next without a step back; of an unordered source no watermark
- * leaves any reader until the last split has been handed out, and from then on each reader's own split counts.
+ * - The watermark is that of the split being read. Splits of an ordered source follow one another in one sequence, so a reader
+ *   goes from one to the next without a step back; of an unordered source no watermark leaves any reader until the last split
+ *   has been handed out, and from then on each reader's own split counts.
+ * - Idle: nothing has come for a time in which something could have come. A reader that holds its watermark for splits that
+ *   nobody has opened is never idle (TIM-3).
+ * - Paused: it is ahead of its alignment group. It takes no records, passes barriers all the same, and is not idle.
  */
 export class SourceReader implements SubtaskInput {
   readonly #options: SourceReaderOptions
   readonly #abort = new AbortController()
   readonly #context: ReadContext
   #reader: SplitReader<unknown> | undefined
-  #watermarks: WatermarkGenerator | undefined
+  readonly #stamping: Stamping
+  readonly #badRecords: BadRecords
+  readonly #idleClock: IdleClock
   #batch: SourceBatch<unknown> | undefined
   #next = 0
   /** The split being read, and where its current batch began. */
@@ -51,8 +65,11 @@ export class SourceReader implements SubtaskInput {
   #exhausted = false
   #hold = true
   #rate: number
-  #lastRecordMs: number
-  #deadLetters: DeadLetterFile | undefined
+  /** When the watermark was last set, and the stamping last told of the time. */
+  #watermarkSetMs = Number.NEGATIVE_INFINITY
+  #tickedMs = Number.NEGATIVE_INFINITY
+  /** The clock's time at which the next alarm goes off. */
+  #alarmMs = Number.POSITIVE_INFINITY
   watermarkMs = Number.NEGATIVE_INFINITY
   idle = false
   readonly received: readonly number[] = []
@@ -61,11 +78,18 @@ export class SourceReader implements SubtaskInput {
   constructor(options: SourceReaderOptions) {
     this.#options = options
     this.#rate = (options.source.rate ?? Number.POSITIVE_INFINITY) / options.parallelism
-    this.#lastRecordMs = options.now()
-    const { badRecords } = options.source
-    if (typeof badRecords === "object") {
-      this.#deadLetters = new DeadLetterFile(badRecords.deadLetter, { subtask: options.subtask })
-    }
+    const { source, eventTime } = options
+    this.#idleClock = new IdleClock(eventTime?.idleAfterMs ?? Number.POSITIVE_INFINITY, options.now())
+    this.#badRecords = new BadRecords({
+      label: source.label,
+      subtask: options.subtask,
+      policies: [source.badRecords, eventTime?.badTimes],
+      onSkipped: () => options.metrics.add("skipped", 1),
+    })
+    this.#stamping = createStamping(eventTime, {
+      wallNow: options.wallNow,
+      onBadTime: (value, given, index) => this.#onBadTime(value, given, index),
+    })
     this.#context = {
       signal: this.#abort.signal,
       now: options.now,
@@ -115,20 +139,25 @@ export class SourceReader implements SubtaskInput {
     return this.#exhausted && this.#reader === undefined && this.#batch === undefined
   }
 
+  /** Waits for others of its alignment group. */
+  get paused(): boolean {
+    return this.#options.alignment?.paused ?? false
+  }
+
   step(chain: Chain, budget: number): { readonly records: number; readonly moved: boolean } {
-    let records = 0
-    try {
-      while (records < budget && !chain.blocked) {
-        if (this.#batch === undefined && !this.#nextBatch()) break
-        records += this.#emit(chain, this.#batch!.values, budget - records)
-      }
-    } catch (error) {
-      throw operatorFailure(error, this.#options.operatorId, this.#options.subtask)
-    }
-    this.#updateWatermark()
-    const active = records > 0
-    if (active) this.#lastRecordMs = this.#options.now()
-    return { records, moved: active || this.#noteIdleness(chain.blocked) }
+    const { alignment, now } = this.#options
+    const waits = alignment?.mustWait(this.#stamping.watermarkMs) ?? false
+    const records = waits ? 0 : this.#read(chain, budget)
+    const nowMs = now()
+    this.#followClock(nowMs, records > 0)
+    this.#updateWatermark(nowMs)
+    const changed = this.#noteIdleness(nowMs, { active: records > 0, held: waits || chain.blocked })
+    alignment?.publish(this.#alignmentMark())
+    return { records, moved: records > 0 || changed }
+  }
+
+  noteHeld(): void {
+    this.#idleClock.restart(this.#options.now())
   }
 
   stop(): void {
@@ -137,14 +166,15 @@ export class SourceReader implements SubtaskInput {
     this.#reader?.close()
     this.#reader = undefined
     this.#batch = undefined
+    this.#options.alignment?.publish(HOLDS_NOBODY)
     this.#options.wake()
   }
 
   close(): void {
     this.#abort.abort()
     this.#reader?.close()
-    this.#deadLetters?.close()
-    this.#deadLetters = undefined
+    this.#badRecords.close()
+    this.#options.alignment?.publish(HOLDS_NOBODY)
   }
 
   #take(assignment: SplitAssignment): void {
@@ -155,9 +185,8 @@ export class SourceReader implements SubtaskInput {
     if (progress === undefined) {
       this.#exhausted = true
     } else {
-      const { source, eventTime } = this.#options
-      this.#watermarks = eventTime === undefined ? undefined : new WatermarkGenerator(eventTime.outOfOrderMs)
-      this.#watermarks?.observe(progress.newestMs)
+      const { source } = this.#options
+      this.#stamping.begin(progress)
       this.#current = progress
       this.#from = progress.from
       this.#skip = progress.skip
@@ -179,13 +208,25 @@ export class SourceReader implements SubtaskInput {
       split: this.#current.split,
       from: this.#from,
       skip: this.#batch === undefined ? this.#skip : this.#next,
-      newestMs: this.#newestMs,
+      ...this.#stamping.capture(),
     }
   }
 
-  get #newestMs(): number {
-    if (this.#watermarks === undefined) return Number.NEGATIVE_INFINITY
-    return this.#watermarks.current() + 1 + this.#options.eventTime!.outOfOrderMs
+  /** Hands on up to `budget` records; an aligned reader stops where it would leave its group behind. */
+  #read(chain: Chain, budget: number): number {
+    const { alignment, operatorId, subtask } = this.#options
+    const limitMs = alignment?.limitMs ?? Number.POSITIVE_INFINITY
+    const most = alignment === undefined ? budget : ALIGNED_BUDGET
+    let records = 0
+    try {
+      while (records < budget && !chain.blocked && !(this.#stamping.watermarkMs > limitMs && records > 0)) {
+        if (this.#batch === undefined && !this.#nextBatch()) break
+        records += this.#emit(chain, this.#batch!.values, Math.min(most, budget - records))
+      }
+    } catch (error) {
+      throw operatorFailure(error, operatorId, subtask)
+    }
+    return records
   }
 
   /** Takes the next batch of the current split, or sees to it that there will be one. */
@@ -220,26 +261,7 @@ export class SourceReader implements SubtaskInput {
 
   #emit(chain: Chain, values: readonly unknown[], budget: number): number {
     const from = this.#next
-    const to = Math.min(values.length, from + budget)
-    const { eventTime } = this.#options
-    let index = from
-    if (eventTime === undefined) {
-      for (; index < to && !chain.blocked; index++) chain.emit(values[index], NO_TIME)
-    } else {
-      const watermarks = this.#watermarks!
-      for (; index < to && !chain.blocked; index++) {
-        const value = values[index]
-        const time = eventTime.timeOf(value)
-        const timeMs = typeof time === "number" ? time : this.#timeOfDate(time)
-        if (timeMs - timeMs !== 0) {
-          // NaN and both infinities: no event time.
-          this.#onMalformed(noEventTime(value, time, this.#options.operatorId))
-          continue
-        }
-        watermarks.observe(timeMs)
-        chain.emit(value, timeMs)
-      }
-    }
+    const index = this.#stamping.emit(chain, values, from, Math.min(values.length, from + budget))
     this.#next = index
     if (index === values.length) {
       this.#from = this.#batch!.next
@@ -248,58 +270,91 @@ export class SourceReader implements SubtaskInput {
     return index - from
   }
 
-  #timeOfDate(time: unknown): number {
-    return time instanceof Date ? time.getTime() : Number.NaN
-  }
-
-  #updateWatermark(): void {
-    if (this.#watermarks === undefined) return
-    const { metrics } = this.#options
-    const newestMs = this.#newestMs
-    if (newestMs > metrics.get("newestEventMs")) metrics.set("newestEventMs", newestMs)
-    if (this.#hold) return
-    const currentMs = this.#watermarks.current()
-    if (currentMs > this.watermarkMs) this.watermarkMs = currentMs
-  }
-
-  /** Time spent held back by the sinks is not idleness (FLINK-35886). @returns true when idleness changed */
-  #noteIdleness(blocked: boolean): boolean {
-    const { source, eventTime, now } = this.#options
-    if (eventTime === undefined || source.bounded) return false
-    if (blocked || this.#batch !== undefined) {
-      this.#lastRecordMs = now()
-      return false
+  /** Watermarks that follow the clock are asked for now and then, also when there are no records. */
+  #followClock(nowMs: number, active: boolean): void {
+    const everyMs = this.#options.eventTime?.tickEveryMs ?? 0
+    if (everyMs === 0 || (this.#reader === undefined && this.#batch === undefined)) return
+    const dueInMs = this.#tickedMs + everyMs - nowMs
+    if (dueInMs > 0) {
+      if (!active) this.#alarm(dueInMs, nowMs)
+      return
     }
-    const idle = now() - this.#lastRecordMs >= eventTime.idleAfterMs
+    this.#tickedMs = nowMs
+    try {
+      this.#stamping.tick()
+    } catch (error) {
+      throw operatorFailure(error, this.#options.operatorId, this.#options.subtask)
+    }
+    if (!active) this.#alarm(everyMs, nowMs)
+  }
+
+  #updateWatermark(nowMs: number): void {
+    const { metrics, eventTime } = this.#options
+    if (eventTime === undefined) return
+    const { newestMs, watermarkMs } = this.#stamping
+    if (newestMs > metrics.get("newestEventMs")) metrics.set("newestEventMs", newestMs)
+    if (this.#hold || watermarkMs <= this.watermarkMs) return
+    const dueInMs = this.#watermarkSetMs + eventTime.watermarkEveryMs - nowMs
+    if (dueInMs > 0) {
+      this.#alarm(dueInMs, nowMs)
+      return
+    }
+    this.#watermarkSetMs = nowMs
+    this.watermarkMs = watermarkMs
+  }
+
+  /** Only time in which records could have come counts (FLINK-35886). @returns true when idleness changed */
+  #noteIdleness(nowMs: number, { active, held }: { readonly active: boolean; readonly held: boolean }): boolean {
+    const clock = this.#idleClock
+    if (active || held || this.#hold || this.#batch !== undefined || this.ended) clock.restart(nowMs)
+    const idle = !active && !held && !this.#hold && clock.isIdle(nowMs)
+    if (!idle && !active) this.#alarm(clock.remainingMs(nowMs), nowMs)
     if (idle === this.idle) return false
     this.idle = idle
+    this.#options.metrics.set("idleInput", idle ? 1 : 0)
     return true
   }
 
-  #onMalformed(bad: MalformedRecord): void {
-    const { source } = this.#options
-    const policy = source.badRecords ?? "fail"
-    if (policy === "fail") {
-      const remedy =
-        source.badRecords === undefined
-          ? "mend it, or leave it out"
-          : 'mend it, or set badRecords to "skip" or { deadLetter: "bad.ndjson" }'
-      throw new EngineError(
-        "RECORD_MALFORMED",
-        `Cannot read a record of ${source.label} at ${bad.position}: ${bad.reason}; the input is ${describe(bad.raw)}; ${remedy}`,
-        { details: { position: bad.position, reason: bad.reason } },
-      )
-    }
-    this.#options.metrics.add("skipped", 1)
-    if (policy === "skip") return
-    this.#deadLetters!.append({ ...bad, source: this.#options.source.label })
+  #alignmentMark(): number {
+    return this.idle || this.ended ? HOLDS_NOBODY : this.#stamping.watermarkMs
   }
-}
 
-function noEventTime(value: unknown, time: unknown, operatorId: string): MalformedRecord {
-  return {
-    raw: describe(value, 2000),
-    reason: `its event time is ${describe(time)}, where epoch milliseconds or a valid Date are needed`,
-    position: `a record of "${operatorId}"`,
+  /** Has the subtask stepped again in so long, unless the worker's tick will do. */
+  #alarm(inMs: number, nowMs: number): void {
+    const atMs = nowMs + inMs
+    if (inMs >= WORKER_TICK_MS || atMs >= this.#alarmMs) return
+    this.#alarmMs = atMs
+    // A little late rather than a little early: a timer may go off within the millisecond before its time.
+    void this.#options.sleep(Math.ceil(inMs) + 1).then(() => {
+      if (this.#alarmMs === atMs) this.#alarmMs = Number.POSITIVE_INFINITY
+      this.#options.wake()
+    })
+  }
+
+  #onMalformed(bad: MalformedRecord): void {
+    const { badRecords } = this.#options.source
+    const remedy =
+      badRecords === undefined
+        ? "mend it, or leave it out"
+        : 'mend it, or set badRecords to "skip" or { deadLetter: "bad.ndjson" }'
+    this.#badRecords.onBad(bad, badRecords ?? "fail", { code: "RECORD_MALFORMED", remedy })
+  }
+
+  #onBadTime(value: unknown, given: unknown, index: number): void {
+    const { source, eventTime } = this.#options
+    const { code, reason } = badTime(given)
+    const behind = this.#from === undefined ? "its beginning" : `position ${JSON.stringify(this.#from)}`
+    this.#badRecords.onBad(
+      {
+        raw: describe(value, 2000),
+        reason,
+        position: `split "${this.#current!.split.id}", record ${index + 1} behind ${behind}`,
+      },
+      eventTime!.badTimes ?? source.badRecords ?? "fail",
+      {
+        code,
+        remedy: 'mend the time function or the record, or set badTimes to "skip" or { deadLetter: "bad.ndjson" }',
+      },
+    )
   }
 }

@@ -1,12 +1,14 @@
 import type { Position, Split } from "../contracts/index.ts"
+import { NO_PROGRESS, type WatermarkProgress } from "../time/index.ts"
 
-/** Where reading of a split goes on: `skip` records behind `from`. What a checkpoint keeps of a split that is being read. */
-export interface SplitProgress {
+/**
+ * Where reading of a split goes on: `skip` records behind `from`, and its watermark from where it was. What a checkpoint keeps of
+ * a split that is being read.
+ */
+export interface SplitProgress extends WatermarkProgress {
   readonly split: Split
   readonly from: Position | undefined
   readonly skip: number
-  /** Newest event time seen in the split, epoch ms; -Infinity before the first. The watermark goes on from here. */
-  readonly newestMs: number
 }
 
 /** What the coordinator answers to a reader that asks for work. */
@@ -54,5 +56,5 @@ export class SplitCoordinator {
 
 /** A split of which nothing has been read. */
 export function unread(split: Split): SplitProgress {
-  return { split, from: undefined, skip: 0, newestMs: Number.NEGATIVE_INFINITY }
+  return { split, from: undefined, skip: 0, ...NO_PROGRESS }
 }

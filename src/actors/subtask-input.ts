@@ -29,6 +29,10 @@ export interface SubtaskInput {
   readonly watermarkMs: number
   /** True while no part of the input holds the watermark back. */
   readonly idle: boolean
+  /** True while it waits for other sources, of its own accord: that is neither idleness nor backpressure. */
+  readonly paused?: boolean
+  /** The subtask could not take input: what is downstream, or a checkpoint, held it back. */
+  noteHeld?(): void
   /** True once nothing follows. */
   readonly ended: boolean
   /** The checkpoint to be captured before anything more is taken. */

@@ -1,4 +1,4 @@
-import type { SubtaskMetrics } from "../observe/index.ts"
+import type { Counter, SubtaskMetrics } from "../observe/index.ts"
 import { ElementKind, END, IDLE } from "../records/index.ts"
 import type { PartHandle, PartWriter } from "../snapshot/store/index.ts"
 import { PartChain } from "../snapshot/store/part-chain.ts"
@@ -25,7 +25,15 @@ export const SubtaskPhase = {
 } as const
 export type SubtaskPhase = (typeof SubtaskPhase)[keyof typeof SubtaskPhase]
 
-export type StepOutcome = "progressed" | "idle" | "blocked" | "done"
+export type StepOutcome = "progressed" | "idle" | "blocked" | "paused" | "done"
+
+const BOOKED_UNDER = {
+  progressed: "busyMs",
+  idle: "idleMs",
+  blocked: "backpressuredMs",
+  paused: "pausedMs",
+  done: "busyMs",
+} as const satisfies Record<StepOutcome, Counter>
 
 /** Checkpoint id of the commit at the end of input. */
 const FINAL_COMMIT = Number.MAX_SAFE_INTEGER
@@ -144,12 +152,9 @@ export class Subtask {
    */
   accountTime(startMs: number, endMs: number, outcome: StepOutcome): void {
     const waitedMs = startMs - this.#lastEndMs
-    if (this.#lastOutcome === "blocked") this.#metrics.add("backpressuredMs", waitedMs)
-    else if (this.#lastOutcome === "idle") this.#metrics.add("idleMs", waitedMs)
-    this.#metrics.add(
-      outcome === "blocked" ? "backpressuredMs" : outcome === "idle" ? "idleMs" : "busyMs",
-      endMs - startMs,
-    )
+    const waitedFor = BOOKED_UNDER[this.#lastOutcome]
+    if (waitedFor !== "busyMs") this.#metrics.add(waitedFor, waitedMs)
+    this.#metrics.add(BOOKED_UNDER[outcome], endMs - startMs)
     this.#lastEndMs = endMs
     this.#lastOutcome = outcome
   }
@@ -158,7 +163,7 @@ export class Subtask {
   step(budget: number = STEP_BUDGET): StepOutcome {
     const captured = this.#capture !== undefined && this.#advanceCapture(this.#capture)
     const outcome = this.#stepPhase(budget)
-    return captured && (outcome === "idle" || outcome === "blocked") ? "progressed" : outcome
+    return captured && outcome !== "done" ? "progressed" : outcome
   }
 
   /** The checkpoint is durable, and what its sinks prepared is committed. */
@@ -220,6 +225,7 @@ export class Subtask {
       if (this.#capture === undefined) this.#takeCapture(this.input.barrierDue)
     } else if (this.#sinksPrepare) {
       // What comes now belongs to the next checkpoint: it waits until the sinks have cut their output.
+      this.input.noteHeld?.()
       return moved ? "progressed" : "blocked"
     } else {
       const { records, moved: inputMoved } = this.input.step(this.#chain, budget)
@@ -234,7 +240,8 @@ export class Subtask {
     this.#chain.flushSinks()
     if (!moved) moved = this.#flush(true)
     this.#publishMetrics()
-    return moved ? "progressed" : this.#chain.blocked ? "blocked" : "idle"
+    if (moved) return "progressed"
+    return this.#chain.blocked ? "blocked" : this.input.paused === true ? "paused" : "idle"
   }
 
   /** Begins the walk of a new watermark, hands on one whose walk is done, idleness, and the end. @returns true when it did something */
@@ -259,7 +266,8 @@ export class Subtask {
     }
     if (input.idle !== this.#sentIdle) {
       this.#sentIdle = input.idle
-      if (input.idle) for (const channel of this.#outputs) channel.idle(IDLE)
+      // At once, and behind all before it: a record that comes later makes the receiver count this channel again.
+      if (input.idle) for (const channel of this.#outputs) channel.mark(IDLE)
       else if (this.#sentWatermarkMs > Number.NEGATIVE_INFINITY) {
         for (const channel of this.#outputs) channel.watermark(this.#sentWatermarkMs)
       }
@@ -428,6 +436,7 @@ export class Subtask {
 
   /** Something downstream is at its bound. */
   #held(moved: boolean): StepOutcome {
+    this.input.noteHeld?.()
     this.#chain.flushSinks()
     this.#publishMetrics()
     return moved ? "progressed" : "blocked"

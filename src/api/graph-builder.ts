@@ -4,6 +4,12 @@ import type { LogicalGraph, LogicalInput, LogicalNode, NodeRole } from "../plan/
 /** Runs a graph on the calling thread and answers what its `collect()` sinks gathered, by operator id. */
 export type InlineRunner = (graph: LogicalGraph) => Promise<Readonly<Record<string, readonly unknown[]>>>
 
+/**
+ * What the times of a pipeline's records are: when they happened (`event`), when a source read them (`ingestion`), or none,
+ * with windows that go by the clock (`processing`).
+ */
+export type TimeDomain = "event" | "ingestion" | "processing"
+
 /** Collects the nodes that streams add while a pipeline is being described. */
 export class GraphBuilder {
   readonly nodes: LogicalNode[] = []
@@ -11,10 +17,13 @@ export class GraphBuilder {
   readonly #keyGroups: number
   /** Present for the inline form (`from(...)`), which needs no pipeline module. */
   readonly inlineRunner: InlineRunner | undefined
+  /** Windows and timers that are not told otherwise go by this. */
+  readonly time: TimeDomain
 
-  constructor(options: { jobName: string; keyGroups: number; inlineRunner?: InlineRunner }) {
+  constructor(options: { jobName: string; keyGroups: number; time?: TimeDomain; inlineRunner?: InlineRunner }) {
     this.#jobName = options.jobName
     this.#keyGroups = options.keyGroups
+    this.time = options.time ?? "event"
     this.inlineRunner = options.inlineRunner
   }
 

@@ -2,7 +2,7 @@
  * What a user writes: pipelines and typed streams, which build the logical graph and nothing else.
  * Leans on plan/ and on the operators. Read pipeline.ts, then stream.ts.
  */
-export { GraphBuilder, type InlineRunner } from "./graph-builder.ts"
+export { GraphBuilder, type InlineRunner, type TimeDomain } from "./graph-builder.ts"
 export { KeyedStream, type WindowResult } from "./keyed-stream.ts"
 export {
   inlineFrom,
@@ -12,8 +12,8 @@ export {
   type PipelineContext,
   type PipelineOptions,
   pipeline,
-  type SourceOptions,
 } from "./pipeline.ts"
 export { SinkHandle } from "./sink-handle.ts"
+export type { Alignment, SourceOptions, Watermarks } from "./source-options.ts"
 export { ProcessedStream, Stream } from "./stream.ts"
 export { WindowedStream, WindowResultStream } from "./windowed-stream.ts"

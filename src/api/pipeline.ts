@@ -1,10 +1,10 @@
 import { iterableSource } from "../connectors/memory/index.ts"
 import type { Source } from "../contracts/index.ts"
-import { closest, EngineError } from "../errors/index.ts"
-import type { EventTimeOptions, LogicalGraph } from "../plan/index.ts"
+import { closest, describe as describeValue, EngineError } from "../errors/index.ts"
+import type { LogicalGraph } from "../plan/index.ts"
 import { DEFAULT_KEY_GROUPS } from "../state/index.ts"
-import { type Duration, durationMs } from "../time/index.ts"
-import { GraphBuilder, type InlineRunner } from "./graph-builder.ts"
+import { GraphBuilder, type InlineRunner, type TimeDomain } from "./graph-builder.ts"
+import { resolveEventTime, type SourceOptions } from "./source-options.ts"
 import { mainOf, Stream } from "./stream.ts"
 
 /** Marks pipelines across module instances, where instanceof fails. */
@@ -18,16 +18,11 @@ export interface PipelineOptions<P extends Params> {
   readonly params?: P
   /** Units of keyed state, fixed for the life of a job: the bound of keyed parallelism. 1..32768, default 128. */
   readonly keyGroups?: number
-}
-
-/** How a source's records get their event time. */
-export interface SourceOptions<T> {
-  /** Event time of a record, as epoch ms or Date. Without it the stream has no event time, and no event-time windows. */
-  readonly time?: (value: T) => number | Date
-  /** How far a record may be behind the newest before it without being late. Default 0. */
-  readonly outOfOrder?: Duration
-  /** A source without input for this long stops holding windows back. Default "1m"; unbounded sources only. */
-  readonly idleAfter?: Duration
+  /**
+   * What time is in this pipeline. Default `event`: what each source's `time` says. `ingestion`: sources without a `time` stamp
+   * their records with the clock. `processing`: windows go by the clock, and records need no time.
+   */
+  readonly time?: TimeDomain
 }
 
 /** What a pipeline function gets. */
@@ -72,13 +67,20 @@ export function pipeline<P extends Params = Readonly<Record<never, never>>>(
       `Cannot use ${keyGroups} key groups in pipeline "${name}": give a whole number from 1 to 32768`,
     )
   }
+  const time = options.time ?? "event"
+  if (time !== "event" && time !== "ingestion" && time !== "processing") {
+    throw new EngineError(
+      "OPTION_INVALID",
+      `Cannot use ${describeValue(time)} as the time of pipeline "${name}": it is "event", "ingestion" or "processing"`,
+    )
+  }
   const defaults = (options.params ?? {}) as P
   return {
     [PIPELINE_BRAND]: true,
     name,
     params: defaults,
     build(given: Params = {}): LogicalGraph {
-      const graph = new GraphBuilder({ jobName: name, keyGroups })
+      const graph = new GraphBuilder({ jobName: name, keyGroups, time })
       describe({
         params: mergeParams(name, defaults, given),
         source: (source, sourceOptions) => addSource(graph, source, sourceOptions),
@@ -106,21 +108,8 @@ function addSource<T>(
   source: Source<T> | Iterable<T> | AsyncIterable<T>,
   options: SourceOptions<T> = {},
 ): Stream<T> {
-  const resolved = isSource(source) ? source : iterableSource<T>(source)
-  const eventTime: EventTimeOptions | undefined =
-    options.time === undefined
-      ? undefined
-      : {
-          timeOf: options.time as (value: unknown) => number | Date,
-          outOfOrderMs: durationMs(options.outOfOrder ?? 0, "outOfOrder"),
-          idleAfterMs: durationMs(options.idleAfter ?? "1m", "idleAfter"),
-        }
-  if (options.time === undefined && options.outOfOrder !== undefined) {
-    throw new EngineError(
-      "SOURCE_TIME_MISSING",
-      "Cannot bound the disorder of a source without event time: give outOfOrder together with time",
-    )
-  }
+  const resolved = isSource(source) ? source : iterableSource<T>(source, { bounded: !isLive(source) })
+  const eventTime = resolveEventTime(options, { time: graph.time, bounded: resolved.bounded })
   const node = graph.add({
     kind: "source",
     role: { type: "source", source: resolved as Source<unknown>, eventTime },
@@ -131,6 +120,14 @@ function addSource<T>(
 
 function isSource<T>(value: Source<T> | Iterable<T> | AsyncIterable<T>): value is Source<T> {
   return typeof (value as Source<T>).splits === "function" && typeof (value as Source<T>).read === "function"
+}
+
+/** Whether it may go on for ever: what is iterated asynchronously may wait for the world at any record. */
+function isLive(source: Iterable<unknown> | AsyncIterable<unknown>): boolean {
+  return (
+    Symbol.asyncIterator in Object(source) ||
+    Object.prototype.toString.call(source) === "[object AsyncGeneratorFunction]"
+  )
 }
 
 /** Defaults overridden by what is given; a text is turned into the default's type (command lines give texts). */

@@ -75,6 +75,8 @@ export function vertexMetrics(given: Partial<VertexMetrics> = {}): VertexMetrics
     busyShare: 0.62,
     backpressuredShare: 0.12,
     idleShare: 0.26,
+    pausedShare: 0,
+    idleInputs: 0,
     watermarkMs: 0,
     inFlight: 512,
     credits: 4_096,

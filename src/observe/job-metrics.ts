@@ -17,6 +17,10 @@ export interface VertexMetrics {
   readonly busyShare: number
   readonly backpressuredShare: number
   readonly idleShare: number
+  /** Sources that wait for others of their alignment group. */
+  readonly pausedShare: number
+  /** Subtasks whose input is idle: they hold no watermark back. */
+  readonly idleInputs: number
   /** Lowest event-time watermark of its subtasks: -Infinity before the first, +Infinity at the end. */
   readonly watermarkMs: number
   /** Records on their way out of this vertex: sent and not yet released by a receiver. Never above `credits`. */

@@ -17,6 +17,7 @@ interface Previous {
   busyMs: number
   backpressuredMs: number
   idleMs: number
+  pausedMs: number
 }
 
 /** Turns the shared counters into readings. Rates and shares are of the time between two readings. */
@@ -32,7 +33,7 @@ export class MetricsReader {
     this.#subtasks = shapes.map((shape) =>
       Array.from({ length: shape.parallelism }, (_, subtask) => new SubtaskMetrics(buffer, shape.firstSlot + subtask)),
     )
-    this.#previous = shapes.map(() => ({ recordsIn: 0, busyMs: 0, backpressuredMs: 0, idleMs: 0 }))
+    this.#previous = shapes.map(() => ({ recordsIn: 0, busyMs: 0, backpressuredMs: 0, idleMs: 0, pausedMs: 0 }))
     this.#startedMs = startedMs
     this.#previousMs = startedMs
   }
@@ -51,6 +52,7 @@ export class MetricsReader {
       const busyMs = sum("busyMs")
       const backpressuredMs = sum("backpressuredMs")
       const idleMs = sum("idleMs")
+      const pausedMs = sum("pausedMs")
       const watermarkMs = Math.min(...subtasks.map((subtask) => subtask.get("watermarkMs")))
       if (shape.isSource)
         newestEventMs = Math.max(newestEventMs, ...subtasks.map((subtask) => subtask.get("newestEventMs")))
@@ -68,11 +70,13 @@ export class MetricsReader {
         busyShare: Math.min(1, (busyMs - previous.busyMs) / spentMs),
         backpressuredShare: Math.min(1, (backpressuredMs - previous.backpressuredMs) / spentMs),
         idleShare: Math.min(1, (idleMs - previous.idleMs) / spentMs),
+        pausedShare: Math.min(1, (pausedMs - previous.pausedMs) / spentMs),
+        idleInputs: sum("idleInput"),
         watermarkMs,
         inFlight: sum("inFlight"),
         credits: sum("credits"),
       }
-      this.#previous[index] = { recordsIn, busyMs, backpressuredMs, idleMs }
+      this.#previous[index] = { recordsIn, busyMs, backpressuredMs, idleMs, pausedMs }
       return reading
     })
     const total = (pick: (vertex: VertexMetrics, shape: VertexShape) => number): number =>

@@ -5,7 +5,7 @@
  * ```
  * slot k (128 bytes, one cache-line pair per subtask):
  *   0 recordsIn | 1 recordsOut | 2 late | 3 skipped | 4 busyMs | 5 backpressuredMs | 6 idleMs | 7 watermarkMs
- *   8 inFlight  | 9 credits    | 10 newestEventMs | 11..15 free
+ *   8 inFlight  | 9 credits    | 10 newestEventMs | 11 pausedMs | 12 idleInput (0 or 1) | 13..15 free
  * ```
  */
 const SLOT_DOUBLES = 16
@@ -22,6 +22,8 @@ const OFFSET = {
   inFlight: 8,
   credits: 9,
   newestEventMs: 10,
+  pausedMs: 11,
+  idleInput: 12,
 } as const
 
 /** The name of one counter. */

@@ -4,6 +4,14 @@
  */
 export { type ChannelSpec, listChannels } from "./channels.ts"
 export { describeExchange } from "./describe-exchange.ts"
-export type { EventTimeOptions, Exchange, LogicalGraph, LogicalInput, LogicalNode, NodeRole } from "./logical-graph.ts"
+export type {
+  AlignmentOptions,
+  EventTimeOptions,
+  Exchange,
+  LogicalGraph,
+  LogicalInput,
+  LogicalNode,
+  NodeRole,
+} from "./logical-graph.ts"
 export { type Edge, type PhysicalOperator, type PhysicalPlan, type Vertex, workerOf } from "./physical-plan.ts"
 export { type PlanOptions, planJob } from "./planner.ts"

@@ -1,5 +1,6 @@
-import type { Operator, Sink, Source } from "../contracts/index.ts"
+import type { BadRecordPolicy, Operator, Sink, Source } from "../contracts/index.ts"
 import type { Key } from "../state/index.ts"
+import type { EventTime, WatermarkSpec } from "../time/index.ts"
 
 /** How records of one operator reach the subtasks of the next. `auto` is decided by the planner. */
 export type Exchange = "forward" | "hash" | "rebalance" | "rescale" | "broadcast"
@@ -10,13 +11,27 @@ export type NodeRole =
   | { readonly type: "operator"; readonly keyed: boolean; create(): Operator }
   | { readonly type: "sink"; readonly sink: Sink<unknown> }
 
-/** How a source's records get their event time, in ms. */
+/** How a source's records get their event time, and its splits their watermarks. Times in ms. */
 export interface EventTimeOptions {
-  timeOf(value: unknown): number | Date
-  /** Bound of disorder: no record is more than this behind the newest before it in its split. */
-  readonly outOfOrderMs: number
-  /** A source without input for this long no longer holds the watermark back. */
+  /** Event time of a record; undefined: the reader's clock when it hands the record on (ingestion time). */
+  readonly timeOf: ((value: unknown) => EventTime) | undefined
+  readonly watermarks: WatermarkSpec
+  /** At most one watermark is handed on in so long; 0: as they come. */
+  readonly watermarkEveryMs: number
+  /** How often watermarks that follow the clock are asked for; 0: they do not. */
+  readonly tickEveryMs: number
+  /** A reader without input for this long no longer holds the watermark back; +Infinity: never. */
   readonly idleAfterMs: number
+  /** What becomes of records without a valid time; undefined: what the source does with malformed ones. */
+  readonly badTimes: BadRecordPolicy | undefined
+  readonly alignment: AlignmentOptions | undefined
+}
+
+/** Readers of one group wait for those that are behind. */
+export interface AlignmentOptions {
+  readonly group: string
+  /** How far one may be ahead of the slowest: event-time ms. */
+  readonly maxDriftMs: number
 }
 
 export interface LogicalInput {

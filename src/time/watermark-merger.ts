@@ -12,6 +12,13 @@ const ChannelState = {
   DONE: 2,
 } as const
 
+/** One input channel as its receiver knows it. */
+export interface ChannelProgress {
+  /** Its own watermark: -Infinity before the first. */
+  readonly watermarkMs: number
+  readonly state: "active" | "idle" | "done"
+}
+
 /**
  * Merges the watermarks of one subtask's input channels, or of one source reader's splits. Pure. Times are event-time ms.
  *
@@ -38,6 +45,27 @@ export class WatermarkMerger {
   /** The combined watermark now: -Infinity until every active channel has one. */
   get combinedMs(): number {
     return this.#combinedMs
+  }
+
+  /**
+   * The channel that holds the combined watermark where it is: the active one that is furthest behind, the first of several.
+   * -1 when no channel is active. O(channels): for reports, not for every record.
+   */
+  get holder(): number {
+    let holder = -1
+    for (let channel = 0; channel < this.#states.length; channel++) {
+      if (this.#states[channel] !== ChannelState.ACTIVE) continue
+      if (holder === -1 || this.#marks[channel]! < this.#marks[holder]!) holder = channel
+    }
+    return holder
+  }
+
+  /** What is known of a channel. */
+  channel(channel: number): ChannelProgress {
+    const state = this.#states[channel]
+    invariant(state !== undefined, () => `channel ${channel} of ${this.#states.length} is unknown`)
+    const names = { [ChannelState.ACTIVE]: "active", [ChannelState.IDLE]: "idle", [ChannelState.DONE]: "done" } as const
+    return { watermarkMs: this.#marks[channel]!, state: names[state as 0 | 1 | 2] }
   }
 
   /** True when there is no active channel while some channel may still wake up: hand on IDLE, and take it back when false. */

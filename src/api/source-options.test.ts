@@ -1,0 +1,56 @@
+import { describe, expect, test } from "vitest"
+import { resolveEventTime, type SourceOptions } from "./source-options.ts"
+
+const time = (value: unknown) => value as number
+const resolve = (options: SourceOptions<unknown>, more: Partial<Parameters<typeof resolveEventTime>[1]> = {}) =>
+  resolveEventTime(options, { time: "event", bounded: false, ...more })
+
+describe("resolveEventTime()", () => {
+  test("a source without a time has none, unless the pipeline goes by ingestion time", () => {
+    expect(resolve({})).toBeUndefined()
+    expect(resolve({}, { time: "processing" })).toBeUndefined()
+    expect(resolve({}, { time: "ingestion" })).toMatchObject({ timeOf: undefined, tickEveryMs: 200 })
+    expect(resolve({ time }, { time: "ingestion" })).toMatchObject({ timeOf: time })
+  })
+
+  test("sources that may never end are idle after 30 s, bounded ones and the clock never", () => {
+    expect(resolve({ time })!.idleAfterMs).toBe(30_000)
+    expect(resolve({ time }, { bounded: true })!.idleAfterMs).toBe(Number.POSITIVE_INFINITY)
+    expect(resolve({ time, idleAfter: "5s" }, { bounded: true })!.idleAfterMs).toBe(5000)
+    expect(resolve({ time: "ingestion" })!.idleAfterMs).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  test("ascending is a disorder of 0; a group without a name is the default one", () => {
+    expect(resolve({ time, watermarks: "ascending" })!.watermarks).toEqual({ kind: "bounded", boundMs: 0 })
+    expect(resolve({ time, outOfOrder: "1h" })!.watermarks).toEqual({ kind: "bounded", boundMs: 3_600_000 })
+    expect(resolve({ time, alignment: { maxDrift: "5m" } })!.alignment).toEqual({
+      group: "default",
+      maxDriftMs: 300_000,
+    })
+  })
+
+  test.each([
+    ["outOfOrder", { outOfOrder: "1s" }],
+    ["watermarks", { watermarks: "ascending" }],
+    ["alignment", { alignment: { maxDrift: 1 } }],
+    ["idleAfter", { idleAfter: "1s" }],
+  ] as [string, SourceOptions<unknown>][])("refuses %s without a time with SOURCE_TIME_MISSING", (name, options) => {
+    expect(() => resolve(options)).toThrow(
+      expect.objectContaining({ code: "SOURCE_TIME_MISSING", message: expect.stringContaining(name) }),
+    )
+  })
+
+  test.each([
+    [{ time: "arrival" }, "time of a source"],
+    [{ time, outOfOrder: 5, watermarks: "ascending" }, "outOfOrder"],
+    [{ time, watermarks: "sometimes" }, "watermarks"],
+    [{ time, badTimes: "ignore" }, "badTimes"],
+    [{ time, alignment: { maxDrift: 1, group: "" } }, "alignment.group"],
+    [{ time: "ingestion", outOfOrder: 5 }, "outOfOrder"],
+    [{ time: "ingestion", idleAfter: 5 }, "idleAfter"],
+  ] as [SourceOptions<unknown>, string][])("refuses %o with OPTION_INVALID", (options, name) => {
+    expect(() => resolve(options)).toThrow(
+      expect.objectContaining({ code: "OPTION_INVALID", message: expect.stringContaining(name) }),
+    )
+  })
+})
