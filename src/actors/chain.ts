@@ -165,6 +165,27 @@ export class Chain {
     return this.#pressure.level === 0
   }
 
+  /** No operator holds output back: the state may be captured, whatever the channels do. As of the last `advance`. */
+  get nothingPending(): boolean {
+    return this.#pressure.nothingPending
+  }
+
+  /** Lets operators emit so many records more although channels are full. */
+  allowOverflow(records: number): void {
+    this.#pressure.allow(records)
+  }
+
+  /** Full channels hold operators back again. */
+  endOverflow(): void {
+    this.#pressure.allow(0)
+    this.#pressure.overflowedRecords = 0
+  }
+
+  /** Records that full channels took since the last `endOverflow`. */
+  get overflowed(): number {
+    return this.#pressure.overflowedRecords
+  }
+
   /** A watermark, or the end, is on its way through the operators. */
   get walking(): boolean {
     return this.#walk !== undefined

@@ -156,13 +156,15 @@ export class Checkpointing {
   }
 
   #act(action: CoordinatorAction<SubtaskShare>): void {
-    const { tellAll, fail, onFailed } = this.#options
+    const { tellAll, fail, onFailed, environment } = this.#options
     switch (action.type) {
       case "trigger": {
-        const { checkpointId, bornMs } = action
+        const { checkpointId, kind } = action
         // As it stands now: what is handed out from here on is no part of the checkpoint.
         this.#waiting.set(checkpointId, new Map([...this.#options.splits].map(([v, s]) => [v, s.waiting])))
-        tellAll("trigger", { checkpointId, bornMs })
+        // On the clock that workers have too.
+        const bornMs = environment.wallClock()
+        tellAll("trigger", { checkpointId, bornMs, ...(kind === "savepoint" ? { savepoint: true } : {}) })
         return
       }
       case "publish":
@@ -277,12 +279,12 @@ export class Checkpointing {
   #auditOf(acks: readonly CheckpointPart<SubtaskShare>[]): Manifest["audit"] {
     const sent = new Map(acks.flatMap(({ payload }) => payload.counts.sent.map((each) => [each.channel, each.records])))
     const received = new Map(acks.flatMap(({ payload }) => payload.counts.received.map((each) => [each.channel, each])))
-    return this.#channels.map((channel) => ({
-      ...channel,
-      sent: sent.get(channel.channel)!,
-      received: received.get(channel.channel)!.records,
-      saved: received.get(channel.channel)!.saved,
-    }))
+    return this.#channels.map((channel) => {
+      const records = sent.get(channel.channel)!
+      const { records: delivered, saved } = received.get(channel.channel)!
+      // Saved by either end. At least once a receiver may be ahead of the barrier.
+      return { ...channel, sent: records, received: delivered, saved: Math.max(saved, records - delivered) }
+    })
   }
 }
 

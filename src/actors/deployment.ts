@@ -11,6 +11,8 @@ import { SubtaskMetrics } from "../observe/index.ts"
 import { SinkOperator } from "../operators/index.ts"
 import {
   type ChannelSpec,
+  type Edge,
+  edgeName,
   listChannels,
   type PhysicalOperator,
   type PhysicalPlan,
@@ -27,6 +29,7 @@ import { Chain } from "./chain.ts"
 import type { SharedBuffers, SubtaskPlace, SubtaskShare } from "./control.ts"
 import { createEdgeWriter, type EdgeWriter } from "./edge-writer.ts"
 import type { WorkerEnvironment } from "./environment.ts"
+import type { ChannelPlace } from "./in-flight.ts"
 import { InputGate } from "./input-gate.ts"
 import { OutChannel } from "./out-channel.ts"
 import { Pressure } from "./pressure.ts"
@@ -88,12 +91,38 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
 
 async function restore(subtasks: readonly Subtask[], task: RestoreTask, options: DeploymentOptions): Promise<void> {
   const { plan } = options
-  const { hadEnded, openDisk, restoreChain } = await options.restoring()
+  const { hadEnded, openDisk, readInFlight, restoreChain } = await options.restoring()
   const disk = openDisk()
   for (const subtask of subtasks) {
     const vertex = plan.vertices[subtask.vertex]!
-    if (hadEnded(task, vertex, subtask.subtask)) subtask.skipToEnd()
-    else await restoreChain(subtask.chain, task, plan, vertex, subtask.subtask, disk)
+    if (hadEnded(task, vertex, subtask.subtask)) {
+      subtask.skipToEnd()
+      continue
+    }
+    await restoreChain(subtask.chain, task, plan, vertex, subtask.subtask, disk)
+    const { input } = subtask
+    if (!task.inFlight || !(input instanceof InputGate)) continue
+    const channels = inputsOf(plan, vertex, subtask.subtask)
+    input.restore(await readInFlight(task, channels, subtask.subtask, disk))
+  }
+}
+
+/** The input channels of a subtask, in the order in which its gate has them. */
+function inputsOf(plan: PhysicalPlan, vertex: Vertex, subtask: number): { place: ChannelPlace; edge: Edge }[] {
+  return listChannels(plan)
+    .filter(({ edge, toSubtask }) => edge.to === vertex.index && toSubtask === subtask)
+    .map((spec) => ({ place: placeOf(plan, spec), edge: spec.edge }))
+}
+
+function placeOf(plan: PhysicalPlan, { edge, fromSubtask, toSubtask }: ChannelSpec): ChannelPlace {
+  return {
+    consumer: plan.vertices[edge.to]!.id,
+    edge: edgeName(plan, edge),
+    from: fromSubtask,
+    to: toSubtask,
+    senders: plan.vertices[edge.from]!.parallelism,
+    receivers: plan.vertices[edge.to]!.parallelism,
+    exchange: edge.exchange,
   }
 }
 
@@ -165,6 +194,9 @@ async function buildSubtask(
   const startedMs = options.now()
   const place = { vertex: vertex.index, subtask }
   const inputs = [...ends.receivers].filter(([spec]) => spec.edge.to === vertex.index && spec.toSubtask === subtask)
+  const { barrierMode } = options
+  const overtaking =
+    barrierMode.kind === "unaligned" ? { timeoutMs: barrierMode.timeoutMs, now: options.processingTimeMs } : undefined
   const common = {
     ...place,
     chain,
@@ -177,6 +209,7 @@ async function buildSubtask(
     },
     keyGroups: plan.keyGroups,
     incremental: options.incremental,
+    ...(overtaking === undefined ? {} : { overtaking }),
     wake: options.wake,
     createPart: (checkpointId: number) => options.createPart(checkpointId, vertex, subtask),
     acknowledge: (checkpointId: number, share: SubtaskShare) => options.acknowledge(checkpointId, place, share),
@@ -214,7 +247,12 @@ async function buildSubtask(
     return new Subtask({ ...common, input: reader })
   }
   const barriers = createBarrierHandler(options.barrierMode, inputs.length)
-  const gate = new InputGate({ channels: inputs.map(([, receiver]) => receiver), barriers, now: options.now })
+  const gate = new InputGate({
+    channels: inputs.map(([, receiver]) => receiver),
+    barriers,
+    now: options.processingTimeMs,
+    ...(overtaking === undefined ? {} : { overtaking: { places: inputs.map(([spec]) => placeOf(plan, spec)) } }),
+  })
   return new Subtask({ ...common, input: gate })
 }
 
@@ -229,9 +267,9 @@ function buildWriters(
     .filter((edge) => edge.from === vertex.index)
     .map((edge) => {
       const mine = [...ends.senders].filter(([spec]) => spec.edge === edge && spec.fromSubtask === subtask)
-      const channels = mine.map(([, { sender, local }]) => {
+      const channels = mine.map(([spec, { sender, local }]) => {
         const producer = { operatorId: vertex.operators[edge.fromOperator]!.id, subtask }
-        return new OutChannel(sender, pressure, { checksRecords: local, producer })
+        return new OutChannel(sender, pressure, { checksRecords: local, producer, place: placeOf(plan, spec) })
       })
       const writer = createEdgeWriter({
         exchange: edge.exchange,

@@ -1,16 +1,40 @@
 import { invariant } from "../errors/index.ts"
-import type { ChannelReceiver } from "../mailbox/index.ts"
-import { type ControlElement, ElementKind, type RecordBatch } from "../records/index.ts"
+import type { Announcement, ChannelReceiver, QueuedData } from "../mailbox/index.ts"
+import {
+  BatchCodec,
+  type ChannelElement,
+  type ControlElement,
+  ElementKind,
+  MsgpackCodec,
+  RecordBatch,
+} from "../records/index.ts"
 import type { BarrierAction, BarrierHandler } from "../snapshot/index.ts"
 import { WatermarkMerger } from "../time/index.ts"
 import type { Chain } from "./chain.ts"
+import { GateCapture } from "./gate-capture.ts"
+import type { ChannelPlace } from "./in-flight.ts"
+import type { RestoredInput, RestoredQueue } from "./restored-input.ts"
 import type { BarrierMark, InputSnapshot, SubtaskInput } from "./subtask-input.ts"
 
 export interface InputGateOptions {
   readonly channels: readonly ChannelReceiver[]
   /** Decides what barriers do. */
   readonly barriers: BarrierHandler
+  /** On the clock of the barriers' birth. */
   now(): number
+  /** Present when barriers may overtake records: what these channels are, for whoever restores what was in flight. */
+  readonly overtaking?: {
+    readonly places: readonly ChannelPlace[]
+  }
+}
+
+/** The batch being delivered. */
+interface Current {
+  readonly batch: RecordBatch
+  readonly channel: number
+  next: number
+  /** Where it comes from, if not from its channel. */
+  readonly restored: RestoredQueue | undefined
 }
 
 /**
@@ -19,21 +43,33 @@ export interface InputGateOptions {
  *
  * It stops at every change of the merged watermark, so that the subtask can hand that on before the records behind it, and
  * when a capture is due. A batch is released, and its credit returned, when its last record has been taken.
+ *
+ * Where barriers overtake, `notice` sees those that were announced beside the queues; a `GateCapture` copies what they
+ * overtook. What a restore brought back of an earlier one is delivered before anything of the channels (UC-4).
  */
 export class InputGate implements SubtaskInput {
   readonly #channels: readonly ChannelReceiver[]
   readonly #barriers: BarrierHandler
   readonly #now: () => number
+  readonly #overtaking: InputGateOptions["overtaking"]
   readonly #ended: boolean[]
   readonly #idle: boolean[]
   /** Not read until the handler lets go: aligned barriers. */
   readonly #held: boolean[]
-  /** Records delivered, by channel. */
+  /** Records delivered, by channel. Begins at minus those that a restore brought back. */
   readonly #received: number[]
+  /** The watermark last delivered, by channel. */
+  readonly #watermarks: number[]
+  /** The announcement last seen, by channel. */
+  readonly #noticed: (Announcement | undefined)[]
   readonly #merger: WatermarkMerger
   #open: number
   #turn = 0
-  #current: { readonly batch: RecordBatch; readonly channel: number; next: number } | undefined
+  #current: Current | undefined
+  #restored: RestoredQueue[] = []
+  readonly #codec = new BatchCodec(new MsgpackCodec())
+  /** Of the checkpoint captured last, while ranges in flight are copied. */
+  #capture: GateCapture | undefined
   watermarkMs = Number.NEGATIVE_INFINITY
   barrierDue: BarrierMark | undefined
 
@@ -45,13 +81,47 @@ export class InputGate implements SubtaskInput {
     this.#ended = channels.map(() => false)
     this.#idle = channels.map(() => false)
     this.#held = channels.map(() => false)
+    this.#overtaking = options.overtaking
     this.#received = channels.map(() => 0)
+    this.#watermarks = channels.map(() => Number.NEGATIVE_INFINITY)
+    this.#noticed = channels.map(() => undefined)
     this.#merger = new WatermarkMerger(channels.length)
     this.#open = channels.length
   }
 
+  /** Before the first step: goes on from what was in flight. */
+  restore({ marks, queues }: RestoredInput): void {
+    for (const { channel, watermarkMs, idle } of marks) {
+      this.#watermarks[channel] = watermarkMs
+      this.#merger.observe(channel, watermarkMs)
+      this.#idle[channel] = idle
+      if (idle) this.#merger.markIdle(channel)
+    }
+    this.watermarkMs = this.#merger.combinedMs
+    this.#restored = [...queues]
+    for (const { account, records } of queues) this.#received[account]! -= records
+  }
+
+  notice(): void {
+    if (this.#overtaking === undefined) return
+    const channels = this.#channels
+    for (let index = 0; index < channels.length; index++) {
+      if (this.#ended[index]) continue
+      const { announcement } = channels[index]!
+      if (announcement === this.#noticed[index]) continue
+      this.#noticed[index] = announcement
+      this.#follow(this.#barriers.onAnnouncement(index, announcement!, this.#now()))
+    }
+    if (this.#barriers.deadlineMs === Number.POSITIVE_INFINITY) return
+    this.#follow(this.#barriers.onTick(this.#now()))
+  }
+
+  get barrierDeadlineMs(): number {
+    return this.#barriers.deadlineMs
+  }
+
   get ended(): boolean {
-    return this.#open === 0 && this.#current === undefined
+    return this.#open === 0 && this.#current === undefined && this.#restored.length === 0
   }
 
   get received(): readonly number[] {
@@ -79,7 +149,7 @@ export class InputGate implements SubtaskInput {
       this.#received[current.channel]! += next - current.next
       current.next = next
       if (next === current.batch.values.length) {
-        this.#channels[current.channel]!.release()
+        if (current.restored === undefined) this.#channels[current.channel]!.release()
         this.#current = undefined
       }
       if (chain.blocked) break
@@ -90,11 +160,16 @@ export class InputGate implements SubtaskInput {
 
   passBarrier(): InputSnapshot {
     this.barrierDue = undefined
-    return { progress: undefined, received: this.received }
+    const capture = this.#capture
+    return {
+      progress: undefined,
+      received: this.received,
+      ...(capture === undefined ? {} : { inFlight: capture }),
+    }
   }
 
   abortCheckpoint(checkpointId: number): void {
-    if (this.barrierDue?.checkpointId === checkpointId) this.barrierDue = undefined
+    this.#giveUp(checkpointId)
     this.#follow(this.#barriers.onAbort(checkpointId))
   }
 
@@ -113,20 +188,20 @@ export class InputGate implements SubtaskInput {
 
   /** Takes the next element of any channel, beginning behind the one served last. @returns false when there is none */
   #takeNext(): boolean {
+    if (this.#restored.length > 0) return this.#takeRestored()
+    const capture = this.#capture
     const count = this.#channels.length
     for (let offset = 0; offset < count; offset++) {
       const index = (this.#turn + offset) % count
       if (this.#ended[index] || this.#held[index]) continue
+      if (capture !== undefined && !capture.mayRead(index)) continue
       const channel = this.#channels[index]!
       const element = channel.poll()
       if (element === undefined) continue
+      if (capture !== undefined) this.#copyPolled(capture, index, element)
       this.#turn = index + 1
       if (element.kind === ElementKind.DATA) {
-        if (this.#idle[index]) {
-          this.#idle[index] = false
-          this.#merger.markActive(index)
-        }
-        this.#current = { batch: element.batch, channel: index, next: 0 }
+        this.#begin(element.batch, index, undefined)
         return true
       }
       channel.release()
@@ -136,10 +211,48 @@ export class InputGate implements SubtaskInput {
     return false
   }
 
+  /** Takes the next element of what a restore brought back. */
+  #takeRestored(): boolean {
+    const queue = this.#restored[0]!
+    const element = queue.shift()
+    if (element === undefined) {
+      this.#restored.shift()
+      return true
+    }
+    if (element.kind === ElementKind.DATA) {
+      const { content } = element
+      const batch = content instanceof RecordBatch ? content : this.#codec.decode(content)
+      this.#begin(batch, queue.account, queue)
+    } else if (queue.channel !== undefined) {
+      this.#onControl(queue.channel, element)
+    }
+    return true
+  }
+
+  #begin(batch: RecordBatch, channel: number, restored: RestoredQueue | undefined): void {
+    const counts = restored === undefined || restored.channel !== undefined
+    if (counts && this.#idle[channel]) {
+      this.#idle[channel] = false
+      this.#merger.markActive(channel)
+    }
+    this.#current = { batch, channel, next: 0, restored }
+  }
+
+  #copyPolled(capture: GateCapture, index: number, element: ChannelElement): void {
+    if (capture.done) {
+      this.#capture = undefined
+    } else if (element.kind === ElementKind.DATA) {
+      capture.polled(index, { kind: element.kind, records: element.batch.size, content: element.batch })
+    } else {
+      capture.polled(index, element)
+    }
+  }
+
   #onControl(index: number, element: ControlElement): void {
     switch (element.kind) {
       case ElementKind.WATERMARK:
         this.#idle[index] = false
+        this.#watermarks[index] = Math.max(this.#watermarks[index]!, element.timeMs)
         this.#merger.observe(index, element.timeMs)
         return
       case ElementKind.IDLE:
@@ -168,20 +281,72 @@ export class InputGate implements SubtaskInput {
           this.#held.fill(false)
           break
         case "capture":
-          invariant(
-            action.channelsToSave.length === 0,
-            () => `checkpoint ${action.checkpointId} asks for records in flight of channels ${action.channelsToSave}`,
-          )
-          this.barrierDue = { checkpointId: action.checkpointId, bornMs: action.bornMs }
-          break
-        case "abort":
-          if (this.barrierDue?.checkpointId === action.checkpointId) this.barrierDue = undefined
+          this.#beginCapture(action)
           break
         case "channelDone":
+          this.#capture?.end(action.channel)
+          break
+        case "abort":
+          this.#giveUp(action.checkpointId)
+          break
         case "complete":
-          // Nothing in flight is saved: the capture is all there is.
+          // What is copied by then, and what is still to be copied, the capture knows itself.
           break
       }
     }
   }
+
+  #beginCapture(action: BarrierAction & { readonly type: "capture" }): void {
+    const { checkpointId, bornMs, channelsToSave, aligned = false } = action
+    this.barrierDue = { checkpointId, bornMs, ...(aligned ? { savepoint: true } : {}) }
+    this.#capture = undefined
+    if (this.#overtaking === undefined || aligned) {
+      invariant(
+        channelsToSave.length === 0 && this.#restored.length === 0,
+        () => `checkpoint ${checkpointId} asks for records in flight of channels ${channelsToSave}`,
+      )
+      return
+    }
+    const { places } = this.#overtaking
+    const current = this.#current
+    const rest = current && restOf(current)
+    this.#capture = new GateCapture({
+      checkpointId,
+      toSave: channelsToSave,
+      channels: this.#channels.map((receiver, channel) => {
+        const held = current?.restored === undefined && current?.channel === channel ? rest : undefined
+        return {
+          place: places[channel]!,
+          receiver,
+          ended: this.#ended[channel]!,
+          position: receiver.position - (held?.records ?? 0),
+          watermarkMs: this.#watermarks[channel]!,
+          idle: this.#idle[channel]!,
+          held,
+        }
+      }),
+      restored: this.#restored.map((queue) =>
+        queue.rest(queue === current?.restored ? this.#encoded(rest!) : undefined),
+      ),
+    })
+  }
+
+  /** A batch whose records are about to be delivered, as bytes that stay as they are. */
+  #encoded(data: QueuedData): QueuedData {
+    return { ...data, content: this.#codec.encode(data.content as RecordBatch) }
+  }
+
+  #giveUp(checkpointId: number): void {
+    if (this.barrierDue?.checkpointId === checkpointId) this.barrierDue = undefined
+    if (this.#capture?.checkpointId !== checkpointId) return
+    this.#capture.cancel()
+    this.#capture = undefined
+  }
+}
+
+/** What of a batch has not been delivered. */
+function restOf({ batch, next }: Current): QueuedData {
+  const keyHashes = batch.keyHashes.length === 0 ? [] : batch.keyHashes.slice(next)
+  const rest = new RecordBatch(batch.values.slice(next), batch.times.slice(next), keyHashes)
+  return { kind: ElementKind.DATA, records: rest.size, content: rest }
 }

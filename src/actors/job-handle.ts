@@ -55,6 +55,12 @@ export interface CheckpointOptions {
    * are never held back for a checkpoint; after a failure some records count twice. Default `exactly-once`.
    */
   readonly delivery?: "exactly-once" | "at-least-once"
+  /**
+   * What a barrier does where records are queued, exactly once. `aligned`: it waits its turn behind them. `unaligned`: it
+   * overtakes them, and they are saved with the checkpoint. `{ timeout }`: aligned, until the checkpoint is so old. Default
+   * `aligned`.
+   */
+  readonly alignment?: "aligned" | "unaligned" | { readonly timeout: Duration }
   /** Whether a checkpoint writes only what changed since the one before it, where that is less. Default true. */
   readonly incremental?: boolean
 }

@@ -1,6 +1,14 @@
 import { EngineError } from "../errors/index.ts"
-import type { ChannelSender } from "../mailbox/index.ts"
-import { type ControlElement, ElementKind, findUnserializable, mayTravel, RecordBatch } from "../records/index.ts"
+import type { ChannelSender, QueuedElement } from "../mailbox/index.ts"
+import {
+  type BarrierElement,
+  type ControlElement,
+  ElementKind,
+  findUnserializable,
+  mayTravel,
+  RecordBatch,
+} from "../records/index.ts"
+import { type ChannelPlace, RestCapture } from "./in-flight.ts"
 import { operatorFailure } from "./operator-failure.ts"
 import type { Pressure } from "./pressure.ts"
 
@@ -11,6 +19,8 @@ export interface OutChannelOptions {
   readonly checksRecords: boolean
   /** Whose records these are: named in errors. */
   readonly producer: { readonly operatorId: string; readonly subtask: number }
+  /** Needed where barriers may overtake: what this channel is, for whoever restores what was in flight. */
+  readonly place?: ChannelPlace
 }
 
 /**
@@ -35,6 +45,10 @@ export class OutChannel {
   /** Refused so far, in order. */
   readonly #backlog: (RecordBatch | ControlElement)[] = []
   #blocked = false
+  readonly #place: ChannelPlace | undefined
+  /** What a barrier overtook here, while it is being copied; and how many of its elements have been handed over. */
+  #rest: RestCapture | undefined
+  #restHandedOver = 0
   /** Records taken since the start. */
   recordsTaken = 0
 
@@ -43,6 +57,7 @@ export class OutChannel {
     this.#pressure = pressure
     this.#checksRecords = options.checksRecords
     this.#producer = options.producer
+    this.#place = options.place
     this.#openLimit = sender.preferredBatchSize
   }
 
@@ -69,6 +84,27 @@ export class OutChannel {
   mark(element: ControlElement): void {
     this.#seal()
     this.#send(element)
+  }
+
+  /**
+   * As `mark`, for a barrier that overtakes: announces it at once, and saves what has not been handed over.
+   * @returns what copies that; undefined when there is nothing
+   */
+  overtake(barrier: BarrierElement): RestCapture | undefined {
+    this.#seal()
+    const { position, unsent } = this.#sender
+    const elements: QueuedElement[] = unsent === undefined ? [] : [unsent]
+    for (const element of this.#backlog) {
+      if (element instanceof RecordBatch) {
+        elements.push({ kind: ElementKind.DATA, records: element.size, content: element })
+      } else elements.push(element)
+    }
+    // Before anything more is handed over: what comes behind the announced position is ours to save.
+    this.#sender.announce(barrier)
+    this.#rest = elements.length === 0 ? undefined : new RestCapture(this.#place!, position, elements)
+    this.#restHandedOver = unsent === undefined ? 0 : 1
+    this.#send(barrier)
+    return this.#rest
   }
 
   /**
@@ -122,6 +158,7 @@ export class OutChannel {
     if (!this.#blocked && this.#offer(element)) return
     if (!(element instanceof RecordBatch) && element.kind === ElementKind.WATERMARK) this.#dropOlderWatermark()
     this.#backlog.push(element)
+    if (element instanceof RecordBatch) this.#pressure.overflowed(element.size)
     if (!this.#blocked) {
       this.#blocked = true
       this.#pressure.channelFilled()
@@ -152,13 +189,27 @@ export class OutChannel {
 
   #drainBacklog(): boolean {
     let sent = 0
-    while (sent < this.#backlog.length && this.#offer(this.#backlog[sent]!)) sent += 1
+    while (sent < this.#backlog.length && this.#offerBacklog(this.#backlog[sent]!)) sent += 1
     if (sent > 0) this.#backlog.splice(0, sent)
     if (this.#backlog.length === 0) {
       this.#blocked = false
       this.#pressure.channelDrained()
     }
     return sent > 0
+  }
+
+  #offerBacklog(element: RecordBatch | ControlElement): boolean {
+    const rest = this.#rest
+    if (rest === undefined) return this.#offer(element)
+    if (rest.done) {
+      this.#rest = undefined
+      return this.#offer(element)
+    }
+    // Once handed over its records are the receiver's, who may change them.
+    rest.copyUpTo(this.#restHandedOver + 1)
+    if (!this.#offer(element)) return false
+    this.#restHandedOver += 1
+    return true
   }
 
   #check(batch: RecordBatch): void {

@@ -9,10 +9,14 @@ export class Pressure {
   level = 0
   #fullChannels = 0
   #pendingDepth = -1
+  /** Records that may still be emitted although channels are full. */
+  #allowance = 0
+  /** Records that were emitted so. */
+  overflowedRecords = 0
 
   channelFilled(): void {
     this.#fullChannels += 1
-    this.level = FULL
+    this.#update()
   }
 
   channelDrained(): void {
@@ -34,12 +38,35 @@ export class Pressure {
     this.#update()
   }
 
+  /** True while no operator holds output back. */
+  get nothingPending(): boolean {
+    return this.#pendingDepth === -1
+  }
+
   get channelsFull(): boolean {
-    return this.#fullChannels > 0
+    return this.#fullChannels > 0 && this.#allowance <= 0
+  }
+
+  /**
+   * Lets operators emit so many records more although channels are full: what they hold back is to be saved with the
+   * sender. 0: as usual.
+   */
+  allow(records: number): void {
+    if (records === this.#allowance) return
+    this.#allowance = records
+    this.#update()
+  }
+
+  /** A full channel took records all the same. */
+  overflowed(records: number): void {
+    if (this.#allowance <= 0) return
+    this.overflowedRecords += records
+    this.#allowance -= records
+    if (this.#allowance <= 0) this.#update()
   }
 
   #update(): void {
-    this.level = this.#fullChannels > 0 ? FULL : this.#pendingDepth + 1
+    this.level = this.channelsFull ? FULL : this.#pendingDepth + 1
   }
 }
 

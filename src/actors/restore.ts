@@ -4,6 +4,7 @@ import { type Disk, type Manifest, PartReader } from "../snapshot/store/index.ts
 import { keyGroupOf, subtaskOfKeyGroup } from "../state/index.ts"
 import type { Chain } from "./chain.ts"
 import { decodeEntries, decodeValue } from "./entry-block.ts"
+import { checkInFlight } from "./restore-in-flight.ts"
 import { VALUE_TABLE } from "./subtask-snapshot.ts"
 
 /** What a worker needs of the checkpoint that the job goes on from. Plain data. */
@@ -17,12 +18,14 @@ export interface RestoreTask {
   readonly watermarks: Manifest["watermarks"]
   /** Parallelism that each operator had. */
   readonly operators: Manifest["plan"]["operators"]
+  /** Whether it holds records in flight. */
+  readonly inFlight: boolean
 }
 
 /**
  * What a plan needs of a manifest to go on from it.
  *
- * @throws {EngineError} CHECKPOINT_KEY_GROUPS, CHECKPOINT_OPERATOR_CHANGED when the pipeline is no longer one that can
+ * @throws {EngineError} CHECKPOINT_KEY_GROUPS, CHECKPOINT_OPERATOR_CHANGED, CHECKPOINT_IN_FLIGHT when the pipeline is no longer one that can
  */
 export function restoreTaskOf(manifest: Manifest, directory: string, plan: PhysicalPlan): RestoreTask {
   const { jobName, checkpointId, subtasks, watermarks } = manifest
@@ -44,7 +47,9 @@ export function restoreTaskOf(manifest: Manifest, directory: string, plan: Physi
     )
   }
   const { operators } = manifest.plan
-  return { directory, jobName, checkpointId, keyGroups: plan.keyGroups, subtasks, watermarks, operators }
+  checkInFlight(manifest, plan)
+  const inFlight = manifest.audit.some(({ saved }) => saved > 0)
+  return { directory, jobName, checkpointId, keyGroups: plan.keyGroups, subtasks, watermarks, operators, inFlight }
 }
 
 /** Whether this subtask had ended before the checkpoint: it has nothing left to do. */
@@ -83,11 +88,13 @@ export async function restoreChain(
     for (const handle of share.parts) {
       const reader = await PartReader.open({ ...restore, disk, handle })
       try {
-        for (const { operatorId, table } of reader.blocks) {
-          if (!known.has(operatorId)) throw unclaimed(restore, operatorId, table)
+        for (const { kind, operatorId, table } of reader.blocks) {
+          if (kind !== "channel" && !known.has(operatorId)) throw unclaimed(restore, operatorId, table)
         }
         for (const operatorId of mine) {
           for await (const { block, bytes } of reader.select({ operatorId })) {
+            // Records in flight are the input's: restore-in-flight.ts.
+            if (block.kind === "channel") continue
             if (block.table === VALUE_TABLE) {
               const sameShape = formerParallelism.get(operatorId) === vertex.parallelism
               if (sameShape && share.subtask !== subtask) continue

@@ -74,6 +74,7 @@ export class SourceReader implements SubtaskInput {
   idle = false
   readonly received: readonly number[] = []
   barrierDue: BarrierMark | undefined
+  readonly barrierDeadlineMs = Number.POSITIVE_INFINITY
 
   constructor(options: SourceReaderOptions) {
     this.#options = options
@@ -109,6 +110,10 @@ export class SourceReader implements SubtaskInput {
   trigger(mark: BarrierMark): void {
     this.barrierDue = mark
     this.#options.wake()
+  }
+
+  notice(): void {
+    // Its barriers come from the coordinator, by `trigger`.
   }
 
   passBarrier(): InputSnapshot {

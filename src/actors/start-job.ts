@@ -1,6 +1,6 @@
 import { EngineError } from "../errors/index.ts"
 import { type LogicalGraph, type PhysicalPlan, type PlanOptions, planJob } from "../plan/index.ts"
-import type { RestartPolicySpec } from "../snapshot/index.ts"
+import type { BarrierMode, RestartPolicySpec } from "../snapshot/index.ts"
 import { durationMs } from "../time/index.ts"
 import type { WorkerContext, Workforce } from "./attempt.ts"
 import type { CheckpointSettings } from "./checkpointing.ts"
@@ -141,8 +141,21 @@ function settingsOf(options: CheckpointOptions): CheckpointSettings {
     minPauseMs: durationMs(options.minPause ?? 0, "checkpoint.minPause"),
     retain: options.retain ?? 3,
     incremental: options.incremental ?? true,
-    barrierMode: { kind: options.delivery === "at-least-once" ? "at-least-once" : "aligned" },
+    barrierMode: barrierModeOf(options),
   }
+}
+
+function barrierModeOf({ delivery, alignment = "aligned" }: CheckpointOptions): BarrierMode {
+  if (delivery === "at-least-once") {
+    if (alignment === "aligned") return { kind: "at-least-once" }
+    throw new EngineError(
+      "OPTION_INVALID",
+      "Cannot combine checkpoint.alignment with at-least-once delivery: inputs never wait for barriers there; leave one of the two out",
+    )
+  }
+  if (alignment === "aligned") return { kind: "aligned" }
+  if (alignment === "unaligned") return { kind: "unaligned", timeoutMs: 0 }
+  return { kind: "unaligned", timeoutMs: durationMs(alignment.timeout, "checkpoint.alignment.timeout") }
 }
 
 function planOptionsOf(options: Pick<RunOptions, "parallelism" | "set">, workers: number): PlanOptions {

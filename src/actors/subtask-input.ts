@@ -1,4 +1,5 @@
 import type { Chain } from "./chain.ts"
+import type { InFlightSource } from "./in-flight.ts"
 import type { SplitProgress } from "./split-coordinator.ts"
 
 /** A checkpoint whose barrier has come to a subtask, or to a source. */
@@ -16,6 +17,11 @@ export interface InputSnapshot {
   readonly progress: SplitProgress | undefined
   /** Records delivered so far, by input channel: for the audit. */
   readonly received: readonly number[]
+  /** Copies what is in flight, where barriers may overtake it. */
+  readonly inFlight?: InFlightSource & {
+    /** Records copied so far, by input channel. */
+    readonly saved: readonly number[]
+  }
 }
 
 /** Where a subtask's records come from: its channels, or the splits of a source. */
@@ -25,6 +31,8 @@ export interface SubtaskInput {
    * a barrier or the end is next: the subtask deals with these before the records behind them.
    */
   step(chain: Chain, budget: number): { readonly records: number; readonly moved: boolean }
+  /** Looks for barriers that were announced beside the queues, and at the clock. To be called before each step, also while nothing is taken. */
+  notice(): void
   /** The input's combined watermark after the last step. */
   readonly watermarkMs: number
   /** True while no part of the input holds the watermark back. */
@@ -37,6 +45,8 @@ export interface SubtaskInput {
   readonly ended: boolean
   /** The checkpoint to be captured before anything more is taken. */
   readonly barrierDue: BarrierMark | undefined
+  /** When `notice` has something to do even if nothing comes: +Infinity for never. On the clock of the barriers' birth. */
+  readonly barrierDeadlineMs: number
   /** The subtask captures now. */
   passBarrier(): InputSnapshot
   /** Records delivered so far, by input channel. */

@@ -1,6 +1,7 @@
 import type { BlockInput, PartHandle, PartWriter } from "../snapshot/store/index.ts"
 import type { CaptureKind, StateTable, TableCapture } from "../state/index.ts"
 import { encodeValue } from "./entry-block.ts"
+import type { InFlightSource } from "./in-flight.ts"
 import { TableWriting } from "./table-writing.ts"
 
 /** A table of an operator. */
@@ -24,6 +25,8 @@ export interface SubtaskSnapshotOptions {
   readonly tables: readonly OwnedTable[]
   readonly values: readonly OwnedValue[]
   readonly keyGroups: number
+  /** Copy records in flight, where the barrier overtook them. */
+  readonly inFlight?: readonly InFlightSource[]
   /** Makes the file. Called only when there is something to write. */
   createPart(): Promise<PartWriter>
   /** Something that `step` waits for has happened. */
@@ -48,6 +51,8 @@ export class SubtaskSnapshot {
   readonly #captures: TableWriting[] = []
   readonly #taken: TableCapture[] = []
   readonly #blocks: BlockInput[] = []
+  /** Those that are not done. */
+  #inFlight: readonly InFlightSource[]
   #waitingBytes = 0
   #writing = false
   #part: PartWriter | undefined
@@ -59,6 +64,7 @@ export class SubtaskSnapshot {
   constructor(options: SubtaskSnapshotOptions) {
     this.checkpointId = options.checkpointId
     this.#options = options
+    this.#inFlight = options.inFlight ?? []
     for (const { operatorId, value } of options.values) {
       const bytes = encodeValue(value)
       this.#addBlock({ operatorId, table: VALUE_TABLE, keyGroup: undefined, entries: 1, bytes, kind: "full" })
@@ -93,12 +99,13 @@ export class SubtaskSnapshot {
   step(): boolean {
     if (this.#failure !== undefined) throw this.#failure.error
     if (this.#done) return false
+    const copied = this.#copyInFlight()
     const next = this.#captures[0]
     if (next === undefined) {
-      if (!this.#writing) this.#writeOn()
-      return false
+      if (!this.#writing && (this.#blocks.length > 0 || this.#inFlight.length === 0)) this.#writeOn()
+      return copied
     }
-    if (this.#waitingBytes > MAX_WAITING_BYTES) return false
+    if (this.#waitingBytes > MAX_WAITING_BYTES) return copied
     if (next.step(ENTRIES_PER_STEP)) this.#captures.shift()
     if (!this.#writing) this.#writeOn()
     return true
@@ -109,8 +116,23 @@ export class SubtaskSnapshot {
     this.#cancelled = true
     this.#giveBack()
     this.#captures.length = 0
+    for (const source of this.#inFlight) source.cancel()
     // A file that cannot be removed is removed by the store, as one that no manifest names.
     if (!this.#writing) void this.#part?.abort().catch(() => undefined)
+  }
+
+  /** First of all: what it copies holds credits. @returns true when it did something */
+  #copyInFlight(): boolean {
+    let copied = false
+    for (const source of this.#inFlight) {
+      copied = source.step() || copied
+      for (const block of source.takeBlocks()) {
+        this.#waitingBytes += block.bytes.length
+        this.#blocks.push(block)
+      }
+    }
+    if (this.#inFlight.some((source) => source.done)) this.#inFlight = this.#inFlight.filter((source) => !source.done)
+    return copied
   }
 
   /** What was captured counts as changed again. */
@@ -148,7 +170,7 @@ export class SubtaskSnapshot {
       await this.#part.append(block)
       this.#waitingBytes -= block.bytes.length
     }
-    if (this.#captures.length > 0 || this.#cancelled) return
+    if (this.#captures.length > 0 || this.#inFlight.length > 0 || this.#cancelled) return
     this.#handle = await this.#part?.finish()
     if (this.#options.standsAlone) this.#giveBack()
     this.#done = true

@@ -37,8 +37,14 @@ const BOOKED_UNDER = {
 
 /** Checkpoint id of the commit at the end of input. */
 const FINAL_COMMIT = Number.MAX_SAFE_INTEGER
-/** Records per step: some hundred microseconds of common operators. */
+/** Records per step at most: some hundred microseconds of common operators. */
 const STEP_BUDGET = 1024
+/** A step that takes longer is followed by one of fewer records, so that a barrier is noticed soon. */
+const STEP_LONG_MS = 4
+const STEP_SHORT_MS = 1
+/** Records that go into full channels while a barrier waits for operators that hold output back: per step, and in all. */
+const OVERFLOW_PER_STEP = 1024
+const OVERFLOW_RECORDS = 2 ** 20
 
 export interface SubtaskOptions {
   /** The vertex's index. */
@@ -53,6 +59,13 @@ export interface SubtaskOptions {
   readonly keyGroups: number
   /** Whether checkpoints hold changes only, where they can. */
   readonly incremental: boolean
+  /** Present when barriers may overtake records. */
+  readonly overtaking?: {
+    /** Age from which a barrier no longer waits for room: ms, 0 for at once. */
+    readonly timeoutMs: number
+    /** On the clock of the barriers' birth. */
+    now(): number
+  }
   /** The worker's clock now. */
   readonly startedMs: number
   wake(): void
@@ -73,6 +86,8 @@ interface Capture {
   readonly input: InputSnapshot
   readonly watermarkMs: number
   readonly sent: readonly number[]
+  /** Of these, records that were not in the channel and that this subtask saves itself. */
+  readonly kept: readonly number[]
   /** What sinks prepared at the barrier; undefined while they do. */
   prepared: PreparedBySink | undefined
 }
@@ -107,6 +122,7 @@ export class Subtask {
   /** What its state consists of on disk. Begins anew with every attempt: with everything. */
   readonly #parts = new PartChain()
   #capture: Capture | undefined
+  #budget = STEP_BUDGET
   #sinksPrepare = false
   #sinkFailure: { readonly error: unknown } | undefined
   /** What sinks prepared and nobody has said is committed, with the checkpoint whose share it was in last. */
@@ -157,6 +173,9 @@ export class Subtask {
     this.#metrics.add(BOOKED_UNDER[outcome], endMs - startMs)
     this.#lastEndMs = endMs
     this.#lastOutcome = outcome
+    const stepMs = endMs - startMs
+    if (stepMs > STEP_LONG_MS) this.#budget = Math.max(1, this.#budget >> 1)
+    else if (stepMs < STEP_SHORT_MS && this.#budget < STEP_BUDGET) this.#budget *= 2
   }
 
   /** @param budget records it may take at most */
@@ -174,9 +193,7 @@ export class Subtask {
   /** The checkpoint is off: as if it had never been asked for. What sinks prepared for it goes with the next one. */
   checkpointAborted(checkpointId: number): void {
     this.input.abortCheckpoint(checkpointId)
-    if (this.#capture?.checkpointId !== checkpointId) return
-    this.#capture.snapshot.cancel()
-    this.#capture = undefined
+    if (this.#capture?.checkpointId === checkpointId) this.#dropCapture()
   }
 
   #stepPhase(budget: number): StepOutcome {
@@ -208,27 +225,48 @@ export class Subtask {
     await this.#chain.close(true).catch(() => undefined)
   }
 
-  /** How long it may sleep with nothing else to do: ms until an operator waits for processing time no longer. */
+  /** How long it may sleep with nothing else to do: ms until an operator waits for processing time no longer, or a barrier for its turn. */
   get alarmInMs(): number {
-    return this.#phase === SubtaskPhase.RUNNING ? this.#chain.alarmInMs : Number.POSITIVE_INFINITY
+    if (this.#phase !== SubtaskPhase.RUNNING) return Number.POSITIVE_INFINITY
+    return Math.min(this.#chain.alarmInMs, this.#barrierInMs)
+  }
+
+  get #barrierInMs(): number {
+    const { overtaking } = this.#options
+    if (overtaking === undefined) return Number.POSITIVE_INFINITY
+    const { barrierDue, barrierDeadlineMs } = this.input
+    const urgentMs = barrierDue === undefined ? Number.POSITIVE_INFINITY : this.#urgentMs(barrierDue)
+    // A moment that is past is no reason to stay awake: what is waited for then is room.
+    const [inMs, deadlineInMs] = [urgentMs - overtaking.now(), barrierDeadlineMs - overtaking.now()]
+    return Math.min(inMs > 0 ? inMs : Number.POSITIVE_INFINITY, Math.max(0, deadlineInMs))
   }
 
   #run(budget: number): StepOutcome {
     let moved = this.#flush(false)
+    this.input.notice()
+    const due = this.input.barrierDue
+    const overflowed = this.#chain.overflowed
+    if (due !== undefined && this.#overtakes(due)) this.#makeWay(due)
+    else if (overflowed > 0) this.#chain.endOverflow()
     // What fires while the sinks cut their output would belong to either side.
     if (!this.#sinksPrepare) {
-      if (!this.#chain.advance()) return this.#held(moved)
+      const advanced = this.#chain.advance()
+      if (due !== undefined && this.#mayOvertake(due)) {
+        this.#takeCapture(due)
+        return "progressed"
+      }
+      if (!advanced) return this.#held(moved || this.#chain.overflowed !== overflowed)
       if (this.#chain.ringAlarms() || this.#chain.firing) moved = true
     }
     if (this.#handOnProgress()) moved = true
-    else if (this.input.barrierDue !== undefined) {
-      if (this.#capture === undefined) this.#takeCapture(this.input.barrierDue)
+    else if (due !== undefined) {
+      if (this.#capture === undefined && !this.#sinksPrepare) this.#takeCapture(due)
     } else if (this.#sinksPrepare) {
       // What comes now belongs to the next checkpoint: it waits until the sinks have cut their output.
       this.input.noteHeld?.()
       return moved ? "progressed" : "blocked"
     } else {
-      const { records, moved: inputMoved } = this.input.step(this.#chain, budget)
+      const { records, moved: inputMoved } = this.input.step(this.#chain, Math.min(budget, this.#budget))
       if (records > 0) {
         this.#recordsIn += records
         this.#metrics.set("recordsIn", this.#recordsIn)
@@ -242,6 +280,39 @@ export class Subtask {
     this.#publishMetrics()
     if (moved) return "progressed"
     return this.#chain.blocked ? "blocked" : this.input.paused === true ? "paused" : "idle"
+  }
+
+  /** Whether this barrier overtakes records in flight. */
+  #overtakes({ savepoint }: BarrierMark): boolean {
+    return this.#options.overtaking !== undefined && savepoint !== true
+  }
+
+  /** When a barrier that overtakes no longer waits for operators that hold output back. */
+  #urgentMs({ bornMs }: BarrierMark): number {
+    const { timeoutMs } = this.#options.overtaking!
+    return timeoutMs === 0 ? Number.NEGATIVE_INFINITY : bornMs + timeoutMs
+  }
+
+  /**
+   * From its timeout on a barrier that overtakes lets operators emit into full channels what they hold back, some records per
+   * step, up to a bound: what the channels do not take is saved with them.
+   */
+  #makeWay(due: BarrierMark): void {
+    // An older checkpoint is over, though word of it has not come yet.
+    if (this.#capture !== undefined && this.#capture.checkpointId < due.checkpointId) this.#dropCapture()
+    const { overflowed, nothingPending } = this.#chain
+    if (nothingPending || this.#options.overtaking!.now() < this.#urgentMs(due)) return
+    this.#chain.allowOverflow(Math.min(OVERFLOW_PER_STEP, OVERFLOW_RECORDS - overflowed))
+  }
+
+  /** What operators have been given they have emitted: that channels are full does not matter. */
+  #mayOvertake(due: BarrierMark): boolean {
+    return this.#overtakes(due) && this.#capture === undefined && this.#chain.nothingPending
+  }
+
+  #dropCapture(): void {
+    this.#capture!.snapshot.cancel()
+    this.#capture = undefined
   }
 
   /** Begins the walk of a new watermark, hands on one whose walk is done, idleness, and the end. @returns true when it did something */
@@ -309,7 +380,9 @@ export class Subtask {
       watermarkMs: Number.POSITIVE_INFINITY,
       counts: this.#counts(
         this.#outputs.map((channel) => channel.recordsTaken),
+        [],
         this.input.received,
+        undefined,
       ),
     })
     return "done"
@@ -319,24 +392,32 @@ export class Subtask {
   #takeCapture(mark: BarrierMark): void {
     const { checkpointId, bornMs, savepoint: standsAlone = false } = mark
     const chain = this.#chain
+    const values = chain.captureValues()
+    const input = this.input.passBarrier()
+    const barrier = { kind: ElementKind.BARRIER, checkpointId, bornMs, ...(standsAlone ? { aligned: true } : {}) }
+    const rests = this.#overtakes(mark)
+      ? this.#outputs.map((channel) => channel.overtake(barrier))
+      : this.#outputs.map((channel) => channel.mark(barrier))
+    chain.endOverflow()
     const snapshot = new SubtaskSnapshot({
       checkpointId,
       kind: standsAlone || !this.#options.incremental ? "all" : this.#parts.next,
       standsAlone,
       tables: chain.tables,
-      values: chain.captureValues(),
+      values,
+      inFlight: [input.inFlight, ...rests].filter((source) => source !== undefined),
       keyGroups: this.#options.keyGroups,
       createPart: () => this.#options.createPart(checkpointId),
       wake: this.#wake,
     })
-    for (const channel of this.#outputs) channel.mark({ kind: ElementKind.BARRIER, checkpointId, bornMs })
     const capture: Capture = {
       checkpointId,
       snapshot,
-      input: this.input.passBarrier(),
+      input,
       // One that is still walking through the operators comes again: what it fires must leave before it does.
       watermarkMs: chain.walking ? this.#sentWatermarkMs : chain.watermarkMs,
       sent: this.#outputs.map((channel) => channel.recordsTaken),
+      kept: rests.map((rest) => rest?.records ?? 0),
       prepared: chain.hasSinks ? undefined : {},
     }
     this.#capture = capture
@@ -359,7 +440,7 @@ export class Subtask {
   /** Writes some more of the snapshot; acknowledges when it is durable. @returns true when it did something */
   #advanceCapture(capture: Capture): boolean {
     if (this.#sinkFailure !== undefined) throw this.#sinkFailure.error
-    const { checkpointId, snapshot, input, watermarkMs, sent } = capture
+    const { checkpointId, snapshot, input, watermarkMs } = capture
     let moved: boolean
     try {
       moved = snapshot.step()
@@ -378,7 +459,7 @@ export class Subtask {
       prepared: this.#allUncommitted(),
       progress: input.progress,
       watermarkMs,
-      counts: this.#counts(sent, input.received),
+      counts: this.#counts(capture.sent, capture.kept, input.received, input.inFlight?.saved),
     })
     return true
   }
@@ -404,11 +485,20 @@ export class Subtask {
     return all
   }
 
-  #counts(sent: readonly number[], received: readonly number[]): SubtaskShare["counts"] {
+  #counts(
+    sent: readonly number[],
+    kept: readonly number[],
+    received: readonly number[],
+    saved: readonly number[] | undefined,
+  ): SubtaskShare["counts"] {
     const { channels } = this.#options
     return {
-      sent: sent.map((records, index) => ({ channel: channels.sent[index]!, records })),
-      received: received.map((records, index) => ({ channel: channels.received[index]!, records, saved: 0 })),
+      sent: sent.map((records, index) => ({ channel: channels.sent[index]!, records, kept: kept[index] ?? 0 })),
+      received: received.map((records, index) => ({
+        channel: channels.received[index]!,
+        records,
+        saved: saved?.[index] ?? 0,
+      })),
     }
   }
 

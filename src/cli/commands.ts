@@ -145,6 +145,15 @@ const RUN: CommandSpec = {
       default: "exactly-once",
     },
     {
+      name: "alignment",
+      kind: { type: "text" },
+      value: "aligned|unaligned|duration",
+      summary:
+        "What the barrier of a checkpoint does where records are queued: waits behind them (aligned), overtakes them, so that they " +
+        "are saved too (unaligned), or overtakes them when the checkpoint is older than a duration, such as 1s.",
+      default: "aligned",
+    },
+    {
       name: "restarts",
       kind: { type: "integer", min: 0, max: 1_000_000 },
       value: "n",

@@ -1,5 +1,6 @@
-import type { RunOptions } from "../actors/index.ts"
+import type { CheckpointOptions, RunOptions } from "../actors/index.ts"
 import { closest, EngineError } from "../errors/index.ts"
+import { type Duration, durationMs } from "../time/index.ts"
 import type { Assignment, OptionValues } from "./parse-command-line.ts"
 
 const SETTINGS = ["parallelism"]
@@ -25,7 +26,7 @@ function checkpointOptions(values: OptionValues): Pick<RunOptions, "checkpoint" 
   const { checkpoints: directory, restarts, delivery } = values
   const everyMs = values["checkpoint-every"]
   if (typeof directory !== "string") {
-    const alone = ["checkpoint-every", "delivery", "restarts"].find((name) => values[name] !== undefined)
+    const alone = ["checkpoint-every", "delivery", "alignment", "restarts"].find((name) => values[name] !== undefined)
     if (alone === undefined) return {}
     throw new EngineError(
       "CLI_OPTION_INVALID",
@@ -37,6 +38,7 @@ function checkpointOptions(values: OptionValues): Pick<RunOptions, "checkpoint" 
       directory,
       ...(typeof everyMs === "number" ? { every: everyMs } : {}),
       ...(delivery === "at-least-once" || delivery === "exactly-once" ? { delivery } : {}),
+      ...(typeof values.alignment === "string" ? { alignment: readAlignment(values.alignment) } : {}),
     },
     ...(typeof restarts === "number"
       ? {
@@ -50,6 +52,20 @@ function checkpointOptions(values: OptionValues): Pick<RunOptions, "checkpoint" 
           },
         }
       : {}),
+  }
+}
+
+function readAlignment(text: string): NonNullable<CheckpointOptions["alignment"]> {
+  if (text === "aligned" || text === "unaligned") return text
+  try {
+    return { timeout: durationMs((/^\d+$/.test(text) ? Number(text) : text) as Duration, "--alignment") }
+  } catch (cause) {
+    const near = closest(text, ["aligned", "unaligned"])
+    throw new EngineError(
+      "CLI_OPTION_INVALID",
+      `Cannot read the command line: --alignment cannot be ${JSON.stringify(text)}; ${near === undefined ? "" : `did you mean ${near}? `}give aligned, unaligned, or a time such as 1s`,
+      { cause },
+    )
   }
 }
 

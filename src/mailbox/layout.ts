@@ -8,7 +8,7 @@ import { ElementKind } from "../records/index.ts"
  *  +------------+---------------+--------------------------+--------------+------------------------+
  *  | constants  | sender's line | receiver's line          | announcement | frames, 8-byte aligned |
  *  | MAGIC      | PUBLISHED     | RELEASED                 | ANNOUNCED_*  |                        |
- *  | DATA_BYTES |               | RELEASED_UNITS[0 .. 5]   | (reserved)   |                        |
+ *  | DATA_BYTES |               | RELEASED_UNITS[0 .. 5]   | (sender's)   |                        |
  *  | CAPACITY   |               |                          |              |                        |
  *  +------------+---------------+--------------------------+--------------+------------------------+
  * ```
@@ -59,17 +59,17 @@ export const Word = {
   RELEASED_UNITS: 2 * WORDS_PER_LINE + 1,
 
   /**
-   * Reserved for unaligned checkpoints; nothing reads or writes these yet. The sender will write the id (two words, low
-   * first) and the cursor of a barrier that it announces beside the queue, then store the sequence, which publishes them.
+   * Sender writes, receiver reads: the barrier announced beside the queue. The sequence is odd while the words behind it are
+   * being written, and changes with each announcement. Each of the three is a float64 in two words.
    */
   ANNOUNCED_SEQUENCE: 3 * WORDS_PER_LINE,
-  ANNOUNCED_ID_LOW: 3 * WORDS_PER_LINE + 1,
-  ANNOUNCED_ID_HIGH: 3 * WORDS_PER_LINE + 2,
-  ANNOUNCED_CURSOR: 3 * WORDS_PER_LINE + 3,
+  ANNOUNCED_ID: 3 * WORDS_PER_LINE + 1,
+  ANNOUNCED_BORN: 3 * WORDS_PER_LINE + 3,
+  ANNOUNCED_POSITION: 3 * WORDS_PER_LINE + 5,
 } as const
 
 /** Changes with the layout, so that two builds never share a ring. */
-export const RING_MAGIC = 0x4d524701
+export const RING_MAGIC = 0x4d524702
 
 export const FRAME_HEADER_BYTES = 16
 /** A frame that only fills the rest of the data before the wrap. Beside the ElementKinds. */
@@ -77,6 +77,8 @@ export const PADDING = 0
 export const PADDING_HEADER_BYTES = 8
 export const FLAG_FIRST = 1
 export const FLAG_LAST = 2
+/** Of a barrier that must not overtake. */
+export const FLAG_ALIGNED = 4
 
 /** How many control elements of each kind may wait, whatever the data does. A data element does not count here. */
 export const CONTROL_BOUND: Readonly<Record<number, number>> = {

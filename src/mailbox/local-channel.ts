@@ -1,7 +1,7 @@
 import { invariant } from "../errors/index.ts"
 import { type ChannelElement, type ControlElement, ElementKind, type RecordBatch } from "../records/index.ts"
 import { preferredRecords } from "./_batch-size.ts"
-import type { ChannelReceiver, ChannelSender } from "./channel.ts"
+import { type Announcement, type ChannelPeek, type ChannelReceiver, type ChannelSender, unitsOf } from "./channel.ts"
 import { CONTROL_BOUND } from "./layout.ts"
 
 export interface LocalChannelOptions {
@@ -41,6 +41,7 @@ class LocalQueue {
   readonly capacityRecords: number
   readonly waiting = new Fifo<Waiting>()
   readonly inFlight: number[] = [0, 0, 0, 0, 0, 0]
+  announcement: Announcement | undefined
 
   constructor(capacityRecords: number) {
     invariant(Number.isInteger(capacityRecords) && capacityRecords >= 1, `a channel of ${capacityRecords} records`)
@@ -48,7 +49,7 @@ class LocalQueue {
   }
 
   put(element: ChannelElement): void {
-    const units = element.kind === ElementKind.DATA ? element.batch.size : 1
+    const units = unitsOf(element)
     this.inFlight[element.kind]! += units
     this.waiting.push({ element, units })
   }
@@ -63,6 +64,8 @@ class LocalSender implements ChannelSender {
   readonly #wakeReceiver: () => void
   #ended = false
   readonly bytesSent = 0
+  position = 0
+  readonly unsent = undefined
 
   constructor(queue: LocalQueue, wakeReceiver: () => void) {
     this.#queue = queue
@@ -90,6 +93,11 @@ class LocalSender implements ChannelSender {
     return true
   }
 
+  announce({ checkpointId, bornMs }: { readonly checkpointId: number; readonly bornMs: number }): void {
+    this.#queue.announcement = { checkpointId, bornMs, position: this.position }
+    this.#wakeReceiver()
+  }
+
   get inFlightRecords(): number {
     return this.#queue.inFlight[ElementKind.DATA]!
   }
@@ -103,6 +111,7 @@ class LocalSender implements ChannelSender {
   }
 
   #put(element: ChannelElement): void {
+    this.position += unitsOf(element)
     this.#queue.put(element)
     this.#wakeReceiver()
   }
@@ -112,6 +121,7 @@ class LocalReceiver implements ChannelReceiver {
   readonly #queue: LocalQueue
   readonly #wakeSender: () => void
   #held: Waiting | undefined
+  position = 0
 
   constructor(queue: LocalQueue, wakeSender: () => void) {
     this.#queue = queue
@@ -121,6 +131,7 @@ class LocalReceiver implements ChannelReceiver {
   poll(): ChannelElement | undefined {
     invariant(this.#held === undefined, "a channel was polled before the element last polled was released")
     this.#held = this.#queue.waiting.shift()
+    this.position += this.#held?.units ?? 0
     return this.#held?.element
   }
 
@@ -134,6 +145,24 @@ class LocalReceiver implements ChannelReceiver {
   get ready(): boolean {
     return this.#queue.waiting.length > 0
   }
+
+  get announcement(): Announcement | undefined {
+    return this.#queue.announcement
+  }
+
+  peek(): ChannelPeek {
+    const { waiting } = this.#queue
+    let index = 0
+    return {
+      next() {
+        const element = waiting.at(index)?.element
+        if (element === undefined) return undefined
+        index += 1
+        if (element.kind !== ElementKind.DATA) return element
+        return { kind: element.kind, records: element.batch.size, content: element.batch }
+      },
+    }
+  }
 }
 
 /** An array queue whose shift is O(1) amortized: Array.shift moves everything. */
@@ -143,6 +172,11 @@ class Fifo<T> {
 
   get length(): number {
     return this.#items.length - this.#first
+  }
+
+  /** The item that so many calls of shift would pass over. */
+  at(index: number): T | undefined {
+    return this.#items[this.#first + index]
   }
 
   push(item: T): void {

@@ -4,16 +4,17 @@ import {
   type ChannelElement,
   type ControlElement,
   ElementKind,
-  END,
-  IDLE,
   type RecordBatch,
   type ValueCodec,
 } from "../records/index.ts"
 import { BATCHES_PER_CHANNEL, preferredRecords } from "./_batch-size.ts"
-import type { ChannelReceiver, ChannelSender, Doorbell } from "./channel.ts"
+import { AnnouncementReader, writeAnnouncement } from "./_ring-announcement.ts"
+import { controlBytes, RingMemory } from "./_ring-memory.ts"
+import { RingPeek } from "./_ring-peek.ts"
+import type { Announcement, ChannelPeek, ChannelReceiver, ChannelSender, Doorbell, QueuedData } from "./channel.ts"
 import {
-  BARRIER_BYTES,
   CONTROL_BOUND,
+  FLAG_ALIGNED,
   FLAG_FIRST,
   FLAG_LAST,
   FRAME_HEADER_BYTES,
@@ -28,7 +29,6 @@ import {
   padded,
   RESERVED_BYTES,
   RING_MAGIC,
-  WATERMARK_BYTES,
   Word,
 } from "./layout.ts"
 
@@ -54,29 +54,6 @@ export function createRing({ capacityRecords, capacityBytes }: RingOptions): Sha
   Atomics.store(words, Word.CAPACITY_RECORDS, capacityRecords)
   Atomics.store(words, Word.MAGIC, RING_MAGIC)
   return ring
-}
-
-/** Views on a ring, and its constants: what both ends need. */
-class RingMemory {
-  readonly words: Int32Array
-  /** The data as whole words, for the headers of frames: plain memory. */
-  readonly dataWords: Int32Array
-  readonly data: Uint8Array
-  readonly dataView: DataView
-  readonly dataBytes: number
-  readonly capacityRecords: number
-
-  constructor(ring: SharedArrayBuffer) {
-    invariant(ring.byteLength >= HEADER_BYTES + MIN_DATA_BYTES, () => `a ring of ${ring.byteLength} bytes`)
-    this.words = new Int32Array(ring, 0, HEADER_BYTES / 4)
-    const magic = Atomics.load(this.words, Word.MAGIC)
-    invariant(magic === RING_MAGIC, () => `a ring starts with ${magic}, not with ${RING_MAGIC}`)
-    this.dataBytes = Atomics.load(this.words, Word.DATA_BYTES)
-    this.capacityRecords = Atomics.load(this.words, Word.CAPACITY_RECORDS)
-    this.dataWords = new Int32Array(ring, HEADER_BYTES, this.dataBytes / 4)
-    this.data = new Uint8Array(ring, HEADER_BYTES, this.dataBytes)
-    this.dataView = new DataView(ring, HEADER_BYTES, this.dataBytes)
-  }
 }
 
 export interface RingSenderOptions {
@@ -116,6 +93,7 @@ export class RingSender implements ChannelSender {
   #ended = false
   #bytesSent = 0
   #bytesPerRecord = 0
+  #position = 0
 
   constructor({ ring, codec, receiverBell }: RingSenderOptions) {
     this.#memory = new RingMemory(ring)
@@ -147,6 +125,7 @@ export class RingSender implements ChannelSender {
       const payloadAt = at + FRAME_HEADER_BYTES
       this.#codec.write(this.#memory.data.subarray(payloadAt, payloadAt + bytes))
       this.#bytesSent += bytes
+      this.#position += records
       this.#publish(frameBytes)
     } else {
       const kept = new Uint8Array(bytes)
@@ -165,11 +144,12 @@ export class RingSender implements ChannelSender {
     const { kind } = element
     if (this.#inFlight(kind) >= CONTROL_BOUND[kind]!) return false
 
-    const bytes = kind === ElementKind.WATERMARK ? WATERMARK_BYTES : kind === ElementKind.BARRIER ? BARRIER_BYTES : 0
+    const bytes = controlBytes(kind)
     const frameBytes = FRAME_HEADER_BYTES + bytes
     invariant(this.#makeRoom(frameBytes, 0), () => `the control lane has no room for an element of kind ${kind}`)
     const at = this.#published & this.#mask
-    this.#writeHeader(at, kind, FLAG_FIRST | FLAG_LAST, bytes, 0, bytes)
+    const aligned = element.kind === ElementKind.BARRIER && element.aligned === true ? FLAG_ALIGNED : 0
+    this.#writeHeader(at, kind, FLAG_FIRST | FLAG_LAST | aligned, bytes, 0, bytes)
     const { dataView } = this.#memory
     if (element.kind === ElementKind.WATERMARK) {
       dataView.setFloat64(at + FRAME_HEADER_BYTES, element.timeMs, true)
@@ -179,6 +159,7 @@ export class RingSender implements ChannelSender {
     }
     this.#offeredUnits[kind]! += 1
     this.#ended = kind === ElementKind.END
+    this.#position += 1
     this.#publish(frameBytes)
     return true
   }
@@ -206,8 +187,23 @@ export class RingSender implements ChannelSender {
       this.#bytesSent += fragmentBytes
       this.#publish(FRAME_HEADER_BYTES + padded(fragmentBytes))
     }
+    this.#position += unsent.records
     this.#unsent = undefined
     return true
+  }
+
+  announce({ checkpointId, bornMs }: { readonly checkpointId: number; readonly bornMs: number }): void {
+    writeAnnouncement(this.#memory.words, { checkpointId, bornMs, position: this.#position })
+    this.#receiverBell.ring()
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  get unsent(): QueuedData | undefined {
+    const unsent = this.#unsent
+    return unsent && { kind: ElementKind.DATA, records: unsent.records, content: unsent.bytes }
   }
 
   get inFlightRecords(): number {
@@ -327,6 +323,8 @@ export class RingReceiver implements ChannelReceiver {
   /** Kind and units of the element that was polled and not released; kind 0 for none. */
   #heldKind = 0
   #heldUnits = 0
+  #position = 0
+  readonly #announced: AnnouncementReader
 
   constructor({ ring, codec, senderBell }: RingReceiverOptions) {
     this.#memory = new RingMemory(ring)
@@ -336,6 +334,7 @@ export class RingReceiver implements ChannelReceiver {
     const { words } = this.#memory
     this.#cursor = Atomics.load(words, Word.RELEASED)
     this.#publishedSeen = this.#cursor
+    this.#announced = new AnnouncementReader(words)
     this.#releasedUnits = new Int32Array(ElementKind.END + 1)
     for (let kind = 0; kind <= ElementKind.END; kind++) {
       this.#releasedUnits[kind] = Atomics.load(words, Word.RELEASED_UNITS + kind)
@@ -348,6 +347,7 @@ export class RingReceiver implements ChannelReceiver {
       const element = this.#readFrame()
       if (element === undefined) continue
       this.#heldKind = element.kind
+      this.#position += this.#heldUnits
       return element
     }
     return undefined
@@ -371,9 +371,21 @@ export class RingReceiver implements ChannelReceiver {
     return this.#cursor !== this.#publishedSeen
   }
 
+  get announcement(): Announcement | undefined {
+    return this.#announced.read()
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  peek(): ChannelPeek {
+    return new RingPeek(this.#memory, this.#cursor, this.#assembly)
+  }
+
   /** Reads the frame at the cursor and moves behind it. @returns undefined when it completes no element */
   #readFrame(): ChannelElement | undefined {
-    const { dataWords, dataView, data, dataBytes } = this.#memory
+    const { dataWords, data, dataBytes } = this.#memory
     const at = this.#cursor & this.#mask
     const bytes = dataWords[at >> 2]!
     const kindAndFlags = dataWords[(at >> 2) + 1]!
@@ -389,26 +401,9 @@ export class RingReceiver implements ChannelReceiver {
     this.#check(kind <= ElementKind.END && bytes >= 0 && payloadAt + bytes <= dataBytes, at)
     this.#moveBy(FRAME_HEADER_BYTES + padded(bytes), at)
     this.#heldUnits = 1
-    switch (kind) {
-      case ElementKind.DATA:
-        return this.#readData(at, flags, data.subarray(payloadAt, payloadAt + bytes))
-      case ElementKind.WATERMARK:
-        this.#check(bytes === WATERMARK_BYTES, at)
-        return { kind, timeMs: dataView.getFloat64(payloadAt, true) }
-      case ElementKind.BARRIER:
-        this.#check(bytes === BARRIER_BYTES, at)
-        return {
-          kind,
-          checkpointId: dataView.getFloat64(payloadAt, true),
-          bornMs: dataView.getFloat64(payloadAt + 8, true),
-        }
-      case ElementKind.IDLE:
-        this.#check(bytes === 0, at)
-        return IDLE
-      default:
-        this.#check(bytes === 0, at)
-        return END
-    }
+    if (kind === ElementKind.DATA) return this.#readData(at, flags, data.subarray(payloadAt, payloadAt + bytes))
+    this.#check(bytes === controlBytes(kind), at)
+    return this.#memory.readControl(at)
   }
 
   #readData(at: number, flags: number, payload: Uint8Array): ChannelElement | undefined {

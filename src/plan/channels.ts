@@ -50,3 +50,16 @@ function receiversOf(exchange: Edge["exchange"], sender: number, senders: number
   }
   return Array.from({ length: receivers }, (_, receiver) => receiver)
 }
+
+/**
+ * An edge's name for later runs of the job: by its sending operator and output, so that chaining and numbers do not
+ * matter; edges alike in both are counted.
+ */
+export function edgeName(plan: PhysicalPlan, edge: Edge): string {
+  const alike = plan.edges.filter(
+    ({ from, fromOperator, side, to }) =>
+      from === edge.from && fromOperator === edge.fromOperator && side === edge.side && to === edge.to,
+  )
+  const producer = plan.vertices[edge.from]!.operators[edge.fromOperator]!.id
+  return JSON.stringify([producer, edge.side ?? null, alike.indexOf(edge)])
+}

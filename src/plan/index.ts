@@ -2,7 +2,7 @@
  * From the graph as written to what runs where: ids, parallelism, exchanges, chains, channels, placement. Pure: the same
  * module gives the same plan in every thread. Leans on contracts/ and state/. Read logical-graph.ts, then planner.ts.
  */
-export { type ChannelSpec, listChannels } from "./channels.ts"
+export { type ChannelSpec, edgeName, listChannels } from "./channels.ts"
 export { describeExchange } from "./describe-exchange.ts"
 export type {
   AlignmentOptions,

@@ -34,6 +34,8 @@ export interface BarrierElement {
   readonly checkpointId: number
   /** When the coordinator asked for the checkpoint: wall-clock ms. The alignment timeout counts from here. */
   readonly bornMs: number
+  /** True for a checkpoint that must not save records in flight: it is never announced. */
+  readonly aligned?: boolean
 }
 export interface EndElement {
   readonly kind: typeof ElementKind.END

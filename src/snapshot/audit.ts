@@ -13,9 +13,12 @@ export interface AuditedChannel {
 
 /** What one subtask counted of its channels, at the barrier. Travels in its acknowledgement; plain data. */
 export interface ChannelCounts {
-  /** Records handed to the channel before the barrier, by channel. What the sender still keeps back counts as sent. */
-  readonly sent: readonly { readonly channel: number; readonly records: number }[]
-  /** Records delivered to the operators before the capture, and records in flight saved in the snapshot. */
+  /**
+   * Records handed to the channel before the barrier, by channel. What the sender still keeps back counts as sent; `kept` of
+   * them were not in the channel yet when a barrier overtook them, and the sender has saved them.
+   */
+  readonly sent: readonly { readonly channel: number; readonly records: number; readonly kept?: number }[]
+  /** Records delivered to the operators before the capture, and records in flight that the receiver has saved. */
   readonly received: readonly { readonly channel: number; readonly records: number; readonly saved: number }[]
 }
 
@@ -26,6 +29,9 @@ export type AuditMode = "exactly-once" | "at-least-once"
  * Checks a checkpoint before it is published: on every channel, records sent before the barrier = records received before
  * the capture + records saved in flight (CUT-1, in counts); at least once: <=. Always on: it is what notices a lost or
  * doubled record in the field.
+ *
+ * Where a barrier overtook records, the receiver saves what was in the channel and the sender the rest. A receiver that had
+ * delivered some of that rest before it captured has nothing to save; what it delivered of it a restore passes over.
  *
  * Counts go on over restarts, or begin anew with both ends of each channel: then a receiver begins at minus the number of
  * restored records in flight that it has yet to deliver. O(channels).
@@ -40,12 +46,14 @@ export function auditChannels(
   mode: AuditMode,
 ): EngineError | undefined {
   const sent = new Map<number, number>()
+  const kept = new Map<number, number>()
   const received = new Map<number, { readonly records: number; readonly saved: number }>()
   const doubled = new Set<number>()
   for (const subtask of counts) {
-    for (const { channel, records } of subtask.sent) {
+    for (const { channel, records, kept: rest = 0 } of subtask.sent) {
       if (sent.has(channel)) doubled.add(channel)
       sent.set(channel, records)
+      kept.set(channel, rest)
     }
     for (const { channel, records, saved } of subtask.received) {
       if (received.has(channel)) doubled.add(channel)
@@ -57,7 +65,9 @@ export function auditChannels(
     const into = received.get(channel)
     if (out === undefined || into === undefined || doubled.has(channel)) return true
     const total = into.records + into.saved
-    return mode === "exactly-once" ? total !== out : !(total >= out)
+    if (mode === "at-least-once") return !(total >= out)
+    const inChannel = out - kept.get(channel)!
+    return total !== inChannel && !(into.saved === 0 && into.records > inChannel && into.records <= out)
   })
   const first = failed[0]
   if (first === undefined) return undefined

@@ -1,7 +1,7 @@
 // Runs a job with checkpoints, kills it at random moments, starts it again, and compares what it committed with the
 // plain program: every record once, whatever happened.
 //
-//   node tests/checks/crash-loop.mjs [--kills 5] [--seconds 30] [--seed n]
+//   node tests/checks/crash-loop.mjs [--kills 4] [--runs 2] [--seed n] [--delivery at-least-once] [--alignment unaligned|<ms>ms]
 import { spawn } from "node:child_process"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -17,6 +17,7 @@ const RATE = 4_000
 
 const { values: options } = parseArgs({
   options: {
+    alignment: { type: "string" },
     delivery: { type: "string", default: "exactly-once" },
     kills: { type: "string", default: "4" },
     runs: { type: "string", default: "2" },
@@ -29,7 +30,7 @@ const runs = Number(options.runs)
 const seed = Number(options.seed ?? process.env.PROPS_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const random = mulberry32(seed)
 console.log(
-  `crash loop (${options.delivery}) with seed ${seed}: ${runs} runs, ${kills} SIGKILLs each, and worker failures`,
+  `crash loop (${[options.delivery, options.alignment].filter(Boolean).join(", ")}) with seed ${seed}: ${runs} runs, ${kills} SIGKILLs each, and worker failures`,
 )
 
 const { windows, ids } = oracle()
@@ -78,6 +79,7 @@ async function crashUntilDone(dir) {
       "1000",
       "--delivery",
       options.delivery,
+      ...(options.alignment === undefined ? [] : ["--alignment", options.alignment]),
       "--param",
       `count=${COUNT}`,
       "--param",

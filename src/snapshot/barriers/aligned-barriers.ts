@@ -23,6 +23,7 @@ export class AlignedBarriers implements BarrierHandler {
   /** The newest checkpoint heard of. The one under way while ALIGNING; done with, or aborted, while IDLE. */
   #newestId = 0
   #bornMs = 0
+  #marked: { readonly aligned?: true } = {}
   /** Channels neither held nor ended: 0 only for the length of one event. */
   #missing = 0
   readonly #actions: BarrierAction[] = []
@@ -106,12 +107,13 @@ export class AlignedBarriers implements BarrierHandler {
     this.#phase = Phase.ALIGNING
     this.#newestId = barrier.checkpointId
     this.#bornMs = barrier.bornMs
+    this.#marked = barrier.aligned === true ? { aligned: true } : {}
     this.#missing = this.#open.count
   }
 
   #capture(): void {
     const checkpointId = this.#newestId
-    this.#actions.push({ type: "capture", checkpointId, bornMs: this.#bornMs, channelsToSave: [] })
+    this.#actions.push({ type: "capture", checkpointId, bornMs: this.#bornMs, channelsToSave: [], ...this.#marked })
     this.#release()
     this.#actions.push({ type: "complete", checkpointId })
     this.#phase = Phase.IDLE

@@ -7,6 +7,7 @@ const MAX_PENDING = 8
 interface Pending {
   readonly checkpointId: number
   readonly bornMs: number
+  readonly marked: { readonly aligned?: true }
   readonly delivered: boolean[]
   /** Open channels that have not delivered it: 0 only for the length of one event. */
   missing: number
@@ -76,14 +77,15 @@ export class AtLeastOnceBarriers implements BarrierHandler {
     return this.#actions
   }
 
-  #begin({ checkpointId, bornMs }: Barrier): void {
+  #begin({ checkpointId, bornMs, aligned }: Barrier): void {
     const oldest = this.#pending[0]
     if (oldest !== undefined && this.#pending.length === MAX_PENDING) {
       this.#giveUp("too many pending", (pending) => pending === oldest)
     }
     this.#newestId = checkpointId
     const delivered = Array.from({ length: this.#open.length }, () => false)
-    this.#pending.push({ checkpointId, bornMs, delivered, missing: this.#open.count })
+    const marked = aligned === true ? ({ aligned } as const) : {}
+    this.#pending.push({ checkpointId, bornMs, marked, delivered, missing: this.#open.count })
   }
 
   /** Captures the newest checkpoint that misses nothing. Older ones that the same end would complete are of no use then. */
@@ -91,11 +93,11 @@ export class AtLeastOnceBarriers implements BarrierHandler {
     const at = this.#pending.findLastIndex((pending) => pending.missing === 0)
     const captured = this.#pending[at]
     if (captured === undefined) return
-    const { checkpointId, bornMs } = captured
+    const { checkpointId, bornMs, marked } = captured
     this.#giveUp("subsumed", (older) => older.checkpointId < checkpointId)
     this.#pending.shift()
     this.#actions.push(
-      { type: "capture", checkpointId, bornMs, channelsToSave: [] },
+      { type: "capture", checkpointId, bornMs, channelsToSave: [], ...marked },
       { type: "complete", checkpointId },
     )
   }

@@ -39,6 +39,8 @@ export type BarrierAction =
       readonly bornMs: number
       /** Ascending; empty when aligned and when at least once. */
       readonly channelsToSave: readonly number[]
+      /** The barrier asked to be aligned, and is to be forwarded so. */
+      readonly aligned?: true
     }
   /**
    * The range of this channel ends at its barrier, which is in the queue or was just taken from it; or at its end, for a

@@ -59,7 +59,11 @@ describe("UnalignedBarriers, from the start", () => {
     expect(handler.onAnnouncement(0, aligned, 100)).toEqual([])
     expect(handler.onBarrier(0, aligned, 1e9)).toEqual([{ type: "hold", channel: 0 }])
     expect([handler.onTick(1e9), handler.deadlineMs]).toEqual([[], Number.POSITIVE_INFINITY])
-    expect(handler.onBarrier(1, aligned, 1e9)).toEqual([captured(1), { type: "releaseAll" }, complete(1)])
+    expect(handler.onBarrier(1, aligned, 1e9)).toEqual([
+      { ...captured(1), aligned: true },
+      { type: "releaseAll" },
+      complete(1),
+    ])
   })
 })
 

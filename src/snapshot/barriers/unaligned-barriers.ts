@@ -35,6 +35,7 @@ export class UnalignedBarriers implements BarrierHandler {
   /** The newest checkpoint heard of. The one under way unless IDLE; done with, or aborted, while IDLE. */
   #newestId = 0
   #bornMs = 0
+  #aligned = false
   #deadlineMs = Number.POSITIVE_INFINITY
   readonly #marks: Mark[]
   /** Open channels that are not done: while ALIGNING with their barrier not taken, while SAVING with no sign of it. */
@@ -137,12 +138,12 @@ export class UnalignedBarriers implements BarrierHandler {
     this.#phase = Phase.ALIGNING
     this.#newestId = checkpointId
     this.#bornMs = bornMs
-    this.#deadlineMs =
-      aligned === true
-        ? Number.POSITIVE_INFINITY
-        : this.#timeoutMs === 0
-          ? Number.NEGATIVE_INFINITY
-          : bornMs + this.#timeoutMs
+    this.#aligned = aligned === true
+    this.#deadlineMs = this.#aligned
+      ? Number.POSITIVE_INFINITY
+      : this.#timeoutMs === 0
+        ? Number.NEGATIVE_INFINITY
+        : bornMs + this.#timeoutMs
     this.#marks.fill(Mark.NONE)
     this.#missing = this.#open.count
   }
@@ -153,7 +154,8 @@ export class UnalignedBarriers implements BarrierHandler {
     for (let channel = 0; channel < this.#open.length; channel++) {
       if (this.#open.isOpen(channel) && this.#marks[channel] !== Mark.TAKEN) channelsToSave.push(channel)
     }
-    this.#actions.push({ type: "capture", checkpointId, bornMs: this.#bornMs, channelsToSave })
+    const aligned = this.#aligned ? ({ aligned: true } as const) : {}
+    this.#actions.push({ type: "capture", checkpointId, bornMs: this.#bornMs, channelsToSave, ...aligned })
     this.#release()
     this.#phase = Phase.SAVING
     this.#missing = channelsToSave.length

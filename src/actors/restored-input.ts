@@ -1,0 +1,64 @@
+import type { QueuedElement } from "../mailbox/index.ts"
+import { ElementKind } from "../records/index.ts"
+import type { ChannelPlace } from "./in-flight.ts"
+
+/** What was in flight on one former channel, to be delivered before anything new. */
+export class RestoredQueue {
+  readonly place: ChannelPlace
+  /** How many restores it had waited through before this one. */
+  readonly age: number
+  /** The input channel that goes on where this one ended; undefined when the edge's parallelism has changed. */
+  readonly channel: number | undefined
+  /** The input channel in whose counts it is. */
+  readonly account: number
+  readonly #elements: readonly QueuedElement[]
+  #next: number
+  /** Records that wait. */
+  records: number
+
+  constructor(
+    place: ChannelPlace,
+    options: {
+      readonly age: number
+      readonly channel: number | undefined
+      readonly account: number
+      readonly elements: readonly QueuedElement[]
+    },
+  ) {
+    this.place = place
+    this.age = options.age
+    this.channel = options.channel
+    this.account = options.account
+    this.#elements = options.elements
+    this.#next = 0
+    this.records = 0
+    for (const element of this.#elements) if (element.kind === ElementKind.DATA) this.records += element.records
+  }
+
+  shift(): QueuedElement | undefined {
+    const element = this.#elements[this.#next]
+    if (element === undefined) return undefined
+    this.#next += 1
+    if (element.kind === ElementKind.DATA) this.records -= element.records
+    return element
+  }
+
+  /** What is left, with `first` ahead of it: a batch that was begun. */
+  rest(first: QueuedElement | undefined): RestoredQueue {
+    const left = this.#elements.slice(this.#next)
+    return new RestoredQueue(this.place, {
+      age: this.age,
+      channel: this.channel,
+      account: this.account,
+      elements: first === undefined ? left : [first, ...left],
+    })
+  }
+}
+
+/** What a restore brings to an input gate. */
+export interface RestoredInput {
+  /** Where each input channel that is what it was stands. */
+  readonly marks: readonly { readonly channel: number; readonly watermarkMs: number; readonly idle: boolean }[]
+  /** In the order of delivery. */
+  readonly queues: readonly RestoredQueue[]
+}
