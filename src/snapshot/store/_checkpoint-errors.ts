@@ -85,3 +85,23 @@ export function partCut(path: string, sizeBytes: number, writtenBytes: number): 
     { details: { file: path, byte: sizeBytes } },
   )
 }
+
+export function stoppedElsewhere(folder: string, savepoint: string): EngineError {
+  return new EngineError(
+    "CHECKPOINT_STOPPED_ELSEWHERE",
+    `Cannot go on in ${folder}: the job was stopped with the savepoint in ${savepoint}, which is not here; start it with --from ${savepoint}, or wherever that is now`,
+    { details: { directory: folder, savepoint } },
+  )
+}
+
+export function restorePointBehind(
+  folder: string,
+  here: { readonly checkpointId: number; readonly runId: string },
+  from: { readonly checkpointId: number; readonly runId: string },
+): EngineError {
+  return new EngineError(
+    "RESTORE_POINT_BEHIND",
+    `Cannot start from checkpoint ${from.checkpointId} of run ${from.runId} with the checkpoints in ${folder}: they stand at checkpoint ${here.checkpointId} of run ${here.runId}, which did not begin there; leave --from out to go on from that, or keep the checkpoints of the new run in another directory`,
+    { details: { directory: folder, here: here.checkpointId, from: from.checkpointId } },
+  )
+}

@@ -15,9 +15,11 @@ export interface Marker {
   readonly finished: number | null
   /** Ids up to this one have been used. */
   readonly highest: number
+  /** The job was stopped with a savepoint elsewhere, in this directory: it goes on from there. Null: it was not. */
+  readonly stopped: string | null
 }
 
-export const NO_MARKER: Marker = { committed: null, finished: null, highest: 0 }
+export const NO_MARKER: Marker = { committed: null, finished: null, highest: 0, stopped: null }
 
 const FILE = "marker.json"
 const FORMAT_VERSION = 1
@@ -44,6 +46,7 @@ export async function readMarker(disk: Disk, folder: string, jobName: string): P
         committed: fields.integerOrNull("committed"),
         finished: fields.integerOrNull("finished"),
         highest: fields.integer("highest"),
+        stopped: fields.has("stopped") ? fields.text("stopped") : null,
       }
     })
   } catch (error) {
@@ -57,7 +60,9 @@ export async function writeMarker(disk: Disk, folder: string, jobName: string, m
   const path = `${folder}/${FILE}`
   const temporary = `${path}.tmp`
   await removeIfThere(disk, temporary)
-  await writeDurably(disk, temporary, seal(jsonText({ formatVersion: FORMAT_VERSION, jobName, ...marker })))
+  const { stopped, ...rest } = marker
+  const fields = { formatVersion: FORMAT_VERSION, jobName, ...rest, ...(stopped === null ? {} : { stopped }) }
+  await writeDurably(disk, temporary, seal(jsonText(fields)))
   await disk.rename(temporary, path)
   await disk.syncDirectory(folder)
 }

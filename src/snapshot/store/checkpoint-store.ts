@@ -7,6 +7,8 @@ import {
   outcomeUnknown,
   partCut,
   passedOverWarning,
+  restorePointBehind,
+  stoppedElsewhere,
   unwritable,
 } from "./_checkpoint-errors.ts"
 import { copyFile } from "./_copy-file.ts"
@@ -29,6 +31,7 @@ import { errnoOf, readFailed, reasonOf, remedyFor, writeFailed } from "./_store-
 import type { Disk } from "./disk.ts"
 import { encodeManifest, type Manifest } from "./manifest.ts"
 import type { PartHandle } from "./part-file.ts"
+import { publishSavepoint } from "./publish-savepoint.ts"
 
 export interface CheckpointStoreOptions {
   readonly disk: Disk
@@ -148,6 +151,12 @@ export class CheckpointStore {
     }
   }
 
+  /** Where a savepoint of this store is written, and where it is once it is published. */
+  savepointDirectory(name: CheckpointName): { readonly writing: string; readonly published: string } {
+    const published = `${this.folder}/${SAVEPOINTS}/${checkpointName(name)}`
+    return { writing: this.#incompleteSavepoint(name), published }
+  }
+
   /** The highest checkpoint id that has left a trace here: the next one must be greater. 0: none. */
   get highestId(): number {
     return this.#highestId
@@ -220,6 +229,31 @@ export class CheckpointStore {
   }
 
   /**
+   * Publishes a savepoint in a directory of the user's, outside the store. No restore looks for it there.
+   *
+   * @throws {EngineError} as `publishSavepoint`; CHECKPOINT_FENCED, CHECKPOINT_LOCK_LOST
+   */
+  publishElsewhere(manifest: Manifest, directory: string): Promise<void> {
+    return this.#exclusive(async () => {
+      invariant(this.#phase === "ready", "a savepoint was published before newestSound was asked")
+      this.#checkAttempt(manifest.attempt)
+      await this.#checkLock()
+      await publishSavepoint(this.#disk, directory, manifest, this.folder)
+      this.#highestId = Math.max(this.#highestId, manifest.checkpointId)
+    })
+  }
+
+  /**
+   * The job was stopped with a savepoint elsewhere, and its sinks have committed what that lists. It goes on from there only:
+   * going back to a checkpoint here would repeat output.
+   *
+   * @throws {EngineError} CHECKPOINT_WRITE_FAILED
+   */
+  markStopped(checkpointId: number, directory: string): Promise<void> {
+    return this.#exclusive(() => this.#mark({ ...this.#marker, committed: checkpointId, stopped: directory }))
+  }
+
+  /**
    * A checkpoint is given up: removes its parts. What cannot be removed is left to a later cleaning.
    *
    * @param keep files of handles that later checkpoints will name: the last state of finished subtasks, deltas that the
@@ -250,14 +284,23 @@ export class CheckpointStore {
    * Does not go back behind what the sinks have committed, as that output would be repeated (OUT-5), unless
    * `allowRepeat` is true.
    *
-   * @throws {EngineError} CHECKPOINT_COMMITTED_DAMAGED; CHECKPOINT_MARKER_DAMAGED; CHECKPOINT_MANIFEST_VERSION,
+   * With `from`, what the user named to start from: it is the answer unless a newer one of the run that began from it is here.
+   *
+   * @throws {EngineError} CHECKPOINT_STOPPED_ELSEWHERE; RESTORE_POINT_BEHIND when going on from `from` would go back behind what
+   *   is here; CHECKPOINT_COMMITTED_DAMAGED; CHECKPOINT_MARKER_DAMAGED; CHECKPOINT_MANIFEST_VERSION,
    *   CHECKPOINT_PART_VERSION: of another release; CHECKPOINT_READ_FAILED when the system refused, which says nothing
    *   about the files
    */
-  newestSound({ allowRepeat = false }: { readonly allowRepeat?: boolean } = {}): Promise<RestoreChoice> {
+  newestSound({
+    allowRepeat = false,
+    from,
+  }: {
+    readonly allowRepeat?: boolean
+    readonly from?: RestorePoint | undefined
+  } = {}): Promise<RestoreChoice> {
     return this.#exclusive(async () => {
       try {
-        return await this.#chooseSound(allowRepeat)
+        return await this.#chooseSound(allowRepeat, from)
       } catch (error) {
         throw readFailed("FOLDER", this.folder, error)
       }
@@ -277,7 +320,7 @@ export class CheckpointStore {
         `checkpoint ${checkpointId} was committed, the newest is ${this.#newestId}`,
       )
       if (this.#marker.committed !== null && checkpointId <= this.#marker.committed) return
-      await this.#mark({ ...this.#marker, committed: checkpointId })
+      await this.#mark({ ...this.#marker, committed: checkpointId, stopped: null })
     })
   }
 
@@ -289,7 +332,7 @@ export class CheckpointStore {
   markFinished(): Promise<void> {
     return this.#exclusive(async () => {
       invariant(this.#phase === "ready", "a job ended before newestSound was asked")
-      await this.#mark({ committed: null, finished: this.#highestId, highest: this.#highestId })
+      await this.#mark({ committed: null, finished: this.#highestId, highest: this.#highestId, stopped: null })
       await this.#collect(this.#highestId)
     })
   }
@@ -347,15 +390,22 @@ export class CheckpointStore {
     }
   }
 
-  async #chooseSound(allowRepeat: boolean): Promise<RestoreChoice> {
+  async #chooseSound(allowRepeat: boolean, from: RestorePoint | undefined): Promise<RestoreChoice> {
     const damage = this.#markerDamage
     if (damage !== undefined && !allowRepeat) throw markerDamaged(damage)
     const { committed, finished } = this.#marker
     const candidates = await listCandidates(this.#disk, this.folder)
     const ofThisRun = candidates.filter(({ checkpointId }) => finished === null || checkpointId > finished)
-    const { point, passedOver } = await findSound(this.#disk, this.#jobName, ofThisRun)
+    const found = await findSound(this.#disk, this.#jobName, ofThisRun)
+    const { passedOver } = found
+    const point = from === undefined ? found.point : chooseFrom(this.folder, found.point, from)
+    // Ids go on behind those of what is gone on from, which may come from elsewhere.
+    this.#highestId = Math.max(this.#highestId, from?.manifest.checkpointId ?? 0)
     const foundId = point?.manifest.checkpointId
     const repeats = committed !== null && (foundId === undefined || foundId < committed)
+    if (repeats && !allowRepeat && this.#marker.stopped !== null) {
+      throw stoppedElsewhere(this.folder, this.#marker.stopped)
+    }
     if (repeats && !allowRepeat) throw committedDamaged(this.folder, committed, foundId, passedOver)
     for (const { kind, file, directory } of passedOver) {
       if (kind === "checkpoint") await this.#disk.rename(file, file.replace(/\.json$/, DAMAGED))
@@ -607,6 +657,22 @@ export class CheckpointStore {
     this.#last = result
     return result
   }
+}
+
+/**
+ * The one of both to go on from: what is here when it is of a run that began from `from`; `from` when nothing here is newer.
+ *
+ * @throws {EngineError} RESTORE_POINT_BEHIND
+ */
+function chooseFrom(folder: string, here: RestorePoint | undefined, from: RestorePoint): RestorePoint {
+  if (here === undefined) return from
+  const { runId, checkpointId, attempt } = from.manifest
+  const { origin } = here.manifest
+  const beganThere = origin?.runId === runId && origin.checkpointId === checkpointId && origin.attempt === attempt
+  if (beganThere) return here
+  const isSameRun = here.manifest.runId === runId
+  if (isSameRun && here.manifest.checkpointId <= checkpointId) return from
+  throw restorePointBehind(folder, here.manifest, from.manifest)
 }
 
 function partsOf(manifest: Manifest): readonly PartHandle[] {

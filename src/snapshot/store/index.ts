@@ -9,6 +9,7 @@ export type { Json, JsonObject } from "./_json-text.ts"
 export type { PassedOver, RestorePoint } from "./_restore-search.ts"
 export { CheckpointStore, type CheckpointStoreOptions, type RestoreChoice } from "./checkpoint-store.ts"
 export type { Disk, DiskFile, DiskStat } from "./disk.ts"
+export { type FindRestorePointOptions, type FoundPoint, findRestorePoint } from "./find-restore-point.ts"
 export type {
   AssignedSplit,
   Manifest,
@@ -22,5 +23,11 @@ export { PartChain } from "./part-chain.ts"
 export { type BlockInfo, type BlockKind, MAX_BLOCK_BYTES, type PartHandle } from "./part-file.ts"
 export { type BlockSelection, PartReader, type PartReaderOptions } from "./part-reader.ts"
 export { type BlockInput, PartWriter, type PartWriterOptions } from "./part-writer.ts"
+export {
+  checkSavepointDirectory,
+  isSavepointCommitted,
+  markSavepointCommitted,
+  publishSavepoint,
+} from "./publish-savepoint.ts"
 export { readSavepoint } from "./read-savepoint.ts"
 export { type SimCall, SimDisk, type SimDiskOptions, type SimFault, type UnsyncedEffect } from "./sim-disk.ts"

@@ -31,6 +31,23 @@ export interface Manifest {
   /** What the sinks prepared: committed once this manifest is published, and again after a restore from it. */
   readonly committables: readonly { readonly operatorId: string; readonly committables: readonly JsonObject[] }[]
   readonly audit: readonly ManifestChannel[]
+  /** What the run was started from, when it was started from a place that the user named. */
+  readonly origin?: ManifestOrigin
+  /** The parallelism that the job was given while it ran. */
+  readonly rescaled?: ManifestRescaled
+}
+
+/** A savepoint or checkpoint, wherever it is. */
+export interface ManifestOrigin {
+  readonly runId: string
+  readonly checkpointId: number
+  readonly attempt: number
+}
+
+export interface ManifestRescaled {
+  /** How the job was started: another command begins with its own parallelism again. */
+  readonly asked: string
+  readonly operators: readonly { readonly operatorId: string; readonly parallelism: number }[]
 }
 
 /** What must fit when the state is read by a changed pipeline. */
@@ -169,6 +186,8 @@ function readManifest(value: unknown): Manifest {
         committables: item.jsonObjects("committables"),
       })),
       audit: fields.list("audit", readChannel),
+      ...(fields.has("origin") ? { origin: fields.object("origin", readOrigin) } : {}),
+      ...(fields.has("rescaled") ? { rescaled: fields.object("rescaled", readRescaled) } : {}),
     }
     checkParts(manifest, fields)
     noneTwice(manifest.plan.operators, ({ operatorId }) => operatorId, "plan.operators", fields)
@@ -179,6 +198,24 @@ function readManifest(value: unknown): Manifest {
     noneTwice(manifest.audit, ({ channel }) => channel, "audit", fields)
     return manifest
   })
+}
+
+function readOrigin(fields: Fields): ManifestOrigin {
+  return {
+    runId: fields.text("runId"),
+    checkpointId: fields.integer("checkpointId"),
+    attempt: fields.integer("attempt"),
+  }
+}
+
+function readRescaled(fields: Fields): ManifestRescaled {
+  return {
+    asked: fields.text("asked"),
+    operators: fields.list("operators", (item) => ({
+      operatorId: item.text("operatorId"),
+      parallelism: item.integer("parallelism", 1),
+    })),
+  }
 }
 
 function readPlan(fields: Fields): ManifestPlan {
