@@ -6,6 +6,7 @@ import { type ChannelSize, createBuffers, firstSlotOf } from "./buffers.ts"
 import type {
   HostResult,
   MainControl,
+  PreparedBySink,
   SharedBuffers,
   SubtaskPlace,
   SubtaskShare,
@@ -13,6 +14,7 @@ import type {
   WorkerControl,
 } from "./control.ts"
 import type { Environment } from "./environment.ts"
+import type { SplitClaim } from "./source-reader.ts"
 import type { SplitCoordinator } from "./split-coordinator.ts"
 
 /** One worker of a running attempt, on a thread of its own or on the calling one. */
@@ -55,6 +57,9 @@ export interface AttemptOptions {
   onValues(operatorId: string, values: readonly unknown[]): void
   onAcknowledge(checkpointId: number, place: SubtaskPlace, share: SubtaskShare): void
   onDecline(checkpointId: number, place: SubtaskPlace, error: PlainError): void
+  /** At most once: see MainControl. */
+  onClaim(vertex: number, claim: SplitClaim): Promise<void>
+  onOutputCut(place: SubtaskPlace, prepared: PreparedBySink): void
   /** A subtask has come to its end. */
   onSubtaskEnd(place: SubtaskPlace, share: SubtaskShare): void
 }
@@ -96,6 +101,8 @@ export class Attempt {
       toMain: (operatorId, values) => this.#options.onValues(operatorId, values),
       acknowledge: (checkpointId, place, share) => this.#options.onAcknowledge(checkpointId, place, share),
       decline: (checkpointId, place, error) => this.#options.onDecline(checkpointId, place, error),
+      claim: (vertex, claim) => this.#options.onClaim(vertex, claim),
+      outputCut: (place, prepared) => this.#options.onOutputCut(place, prepared),
       subtaskEnded: (place, share) => this.#options.onSubtaskEnd(place, share),
     }
     let stopWatching: (() => void) | undefined

@@ -24,7 +24,11 @@ export interface CheckpointSettings {
   readonly retain: number
   readonly barrierMode: BarrierMode
   readonly incremental: boolean
+  readonly delivery: Delivery
 }
+
+/** What is promised of each record's effect. */
+export type Delivery = "exactly-once" | "at-least-once" | "at-most-once"
 
 /** A sink of the plan, with what it is called with. */
 export interface PlannedSink {

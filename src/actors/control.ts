@@ -4,6 +4,7 @@ import type { PlanOptions } from "../plan/index.ts"
 import type { BarrierMode, ChannelCounts } from "../snapshot/index.ts"
 import type { PartHandle } from "../snapshot/store/index.ts"
 import type { RestoreTask } from "./restore.ts"
+import type { SplitClaim } from "./source-reader.ts"
 import type { SplitAssignment, SplitProgress } from "./split-coordinator.ts"
 import type { BarrierMark } from "./subtask-input.ts"
 
@@ -19,6 +20,8 @@ export interface WorkerControl {
   checkpointCompleted(checkpointId: number): void
   /** A checkpoint is off. */
   checkpointAborted(checkpointId: number): void
+  /** At most once: sinks prepare what was written since the last cut, each subtask when it comes to it. */
+  cutOutput(cutId: number): void
   /** Drain: sources end, everything else follows. */
   stop(): void
   /** End now, without finishing. */
@@ -59,6 +62,10 @@ export interface MainControl {
   acknowledge(checkpointId: number, place: SubtaskPlace, share: SubtaskShare): Promise<void> | void
   /** A subtask's share of a checkpoint could not be written. */
   decline(checkpointId: number, place: SubtaskPlace, error: PlainError): Promise<void> | void
+  /** At most once: a source is about to emit something. Resolves when that is durable. */
+  claim(vertex: number, claim: SplitClaim): Promise<void> | void
+  /** At most once: what the sinks of a subtask prepared, to be committed now. */
+  outputCut(place: SubtaskPlace, prepared: PreparedBySink): Promise<void> | void
   /** A subtask has come to its end. Resolves once the main thread knows: a worker ends after that. */
   subtaskEnded(place: SubtaskPlace, share: SubtaskShare): Promise<void> | void
 }
@@ -74,6 +81,8 @@ export interface WorkerCheckpoints {
   readonly barrierMode: BarrierMode
   /** Whether subtasks write what changed only. */
   readonly incremental: boolean
+  /** At most once: sources claim before they emit, and sinks commit by time. There are no barriers then. */
+  readonly claims: boolean
   /** The checkpoint to go on from; undefined at the beginning. */
   readonly restore: RestoreTask | undefined
 }

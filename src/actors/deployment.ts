@@ -26,7 +26,7 @@ import type { PartWriter } from "../snapshot/store/index.ts"
 import { AlignedReader } from "./alignment-board.ts"
 import { firstSlotOf } from "./buffers.ts"
 import { Chain } from "./chain.ts"
-import type { SharedBuffers, SubtaskPlace, SubtaskShare } from "./control.ts"
+import type { PreparedBySink, SharedBuffers, SubtaskPlace, SubtaskShare } from "./control.ts"
 import { createEdgeWriter, type EdgeWriter } from "./edge-writer.ts"
 import type { WorkerEnvironment } from "./environment.ts"
 import type { ChannelPlace } from "./in-flight.ts"
@@ -34,7 +34,7 @@ import { InputGate } from "./input-gate.ts"
 import { OutChannel } from "./out-channel.ts"
 import { Pressure } from "./pressure.ts"
 import type { RestoreTask } from "./restore.ts"
-import { SourceReader } from "./source-reader.ts"
+import { SourceReader, type SplitClaim } from "./source-reader.ts"
 import { Subtask } from "./subtask.ts"
 
 export interface DeploymentOptions {
@@ -56,6 +56,9 @@ export interface DeploymentOptions {
   /** Loads what reads a checkpoint. */
   restoring: WorkerEnvironment["restoring"]
   requestSplit(vertex: number, subtask: number): void
+  /** At most once: see SourceReaderOptions.claim. */
+  readonly claim: ((vertex: number, claim: SplitClaim) => Promise<void>) | undefined
+  outputCut(place: SubtaskPlace, prepared: PreparedBySink): void
   /** Makes the file of a subtask's share of a checkpoint. */
   createPart(checkpointId: number, vertex: Vertex, subtask: number): Promise<PartWriter>
   acknowledge(checkpointId: number, place: SubtaskPlace, share: SubtaskShare): void
@@ -214,9 +217,11 @@ async function buildSubtask(
     createPart: (checkpointId: number) => options.createPart(checkpointId, vertex, subtask),
     acknowledge: (checkpointId: number, share: SubtaskShare) => options.acknowledge(checkpointId, place, share),
     decline: (checkpointId: number, error: unknown) => options.decline(checkpointId, place, error),
+    outputCut: (prepared: PreparedBySink) => options.outputCut(place, prepared),
     ended: (share: SubtaskShare) => options.ended(place, share),
   }
   if (head.node.role.type === "source") {
+    const { claim } = options
     const { eventTime } = head.node.role
     const alignment =
       eventTime?.alignment === undefined
@@ -239,6 +244,7 @@ async function buildSubtask(
       metrics,
       wallNow: options.processingTimeMs,
       requestSplit: () => options.requestSplit(vertex.index, subtask),
+      claim: claim === undefined ? undefined : (piece) => claim(vertex.index, piece),
       now: options.now,
       sleep: options.sleep,
       wake: options.wake,

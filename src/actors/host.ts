@@ -52,6 +52,8 @@ export default async function host({ task, toMain, fromMain }: HostMessage): Pro
           toMain: (operatorId, values) => main.call("toMain", operatorId, values),
           acknowledge: (checkpointId, place, share) => main.call("acknowledge", checkpointId, place, share),
           decline: (checkpointId, place, error) => main.call("decline", checkpointId, place, error),
+          claim: (vertex, claim) => main.call("claim", vertex, claim),
+          outputCut: (place, prepared) => main.call("outputCut", place, prepared),
           subtaskEnded: (place, share) => main.call("subtaskEnded", place, share),
         },
       })
@@ -61,6 +63,7 @@ export default async function host({ task, toMain, fromMain }: HostMessage): Pro
         trigger: (mark) => runtime.trigger(mark),
         checkpointCompleted: (checkpointId) => runtime.checkpointCompleted(checkpointId),
         checkpointAborted: (checkpointId) => runtime.checkpointAborted(checkpointId),
+        cutOutput: (cutId) => runtime.cutOutput(cutId),
         setRate: (operatorId, rate) => runtime.setRate(operatorId, rate),
         stop: () => runtime.stop(),
         cancel: () => runtime.cancel(),

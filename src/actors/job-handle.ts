@@ -2,6 +2,7 @@
 import type { JobMetrics } from "../observe/index.ts"
 import type { RestartPolicySpec } from "../snapshot/index.ts"
 import type { Duration } from "../time/index.ts"
+import type { Delivery } from "./checkpointing.ts"
 
 /** `deploying` until every subtask is up; then `running`; `stopping` while it drains; `restarting` after a failure; the rest are ends. */
 export type JobStatus =
@@ -52,9 +53,10 @@ export interface CheckpointOptions {
   readonly retain?: number
   /**
    * `exactly-once`: the effect of each record is once in the state, and once in what sinks commit. `at-least-once`: inputs
-   * are never held back for a checkpoint; after a failure some records count twice. Default `exactly-once`.
+   * are never held back for a checkpoint; after a failure some records count twice. `at-most-once`: no effect comes twice,
+   * and output waits for nothing; after a failure some records are lost, and state begins empty. Default `exactly-once`.
    */
-  readonly delivery?: "exactly-once" | "at-least-once"
+  readonly delivery?: Delivery
   /**
    * What a barrier does where records are queued, exactly once. `aligned`: it waits its turn behind them. `unaligned`: it
    * overtakes them, and they are saved with the checkpoint. `{ timeout }`: aligned, until the checkpoint is so old. Default
@@ -89,12 +91,16 @@ export type JobEvent =
   | { readonly type: "running" }
   /** A checkpoint is complete, and what sinks prepared for it is committed. */
   | ({ readonly type: "checkpoint" } & CompletedCheckpoint)
-  /** An attempt failed; another begins after the pause, from this checkpoint or, when undefined, from the beginning. */
+  /**
+   * An attempt failed; another begins after the pause: from this checkpoint, or from the beginning; at most once, behind
+   * what was claimed, without state.
+   */
   | {
       readonly type: "restart"
       readonly error: unknown
       readonly attempt: number
       readonly delayMs: number
+      readonly from: "checkpoint" | "claims" | "beginning"
       readonly checkpointId: number | undefined
     }
   /** Something went wrong that the job goes on in spite of, such as a checkpoint that failed. */

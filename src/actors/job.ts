@@ -1,12 +1,13 @@
-import type { Committable, Sink } from "../contracts/index.ts"
+import type { Committable, Sink, Split } from "../contracts/index.ts"
 import { EngineError } from "../errors/index.ts"
 import type { JobMetrics } from "../observe/index.ts"
 import type { PhysicalOperator, PhysicalPlan } from "../plan/index.ts"
 import { createRestartPolicy, type RestartPolicy, type RestartPolicySpec } from "../snapshot/index.ts"
-import type { CheckpointStore, Manifest } from "../snapshot/store/index.ts"
+import type { CheckpointStore, ClaimedSplit, ClaimLog, Manifest } from "../snapshot/store/index.ts"
+import type { AtMostOnce } from "./at-most-once.ts"
 import { Attempt, type Workforce } from "./attempt.ts"
 import type { ChannelSize } from "./buffers.ts"
-import type { Checkpointing, CheckpointSettings, PlannedSink } from "./checkpointing.ts"
+import type { Checkpointing, CheckpointSettings, Delivery, PlannedSink } from "./checkpointing.ts"
 import type { SubtaskShare } from "./control.ts"
 import type { Durability, Environment } from "./environment.ts"
 import type { CheckpointCounts, JobEvent, JobHandle, JobResult, JobStatus } from "./job-handle.ts"
@@ -55,6 +56,8 @@ export class Job implements JobHandle {
   /** Loaded, and opened, when there are checkpoints. */
   #durability: Durability | undefined
   #store: CheckpointStore | undefined
+  /** At most once: what sources have claimed. */
+  #claims: ClaimLog | undefined
   #attempt: Attempt | undefined
   #restarts = 0
   #checkpoints: CheckpointCounts = { completed: 0, failed: 0, last: undefined }
@@ -192,6 +195,7 @@ export class Job implements JobHandle {
       const start = await this.#open()
       for (const { sink, context } of this.#sinks()) await sink.prepare?.(context)
       await this.#attempts(start)
+      await this.#claims?.remove()
       await this.#store?.markFinished()
       await this.#store?.close()
       this.#succeed()
@@ -216,7 +220,13 @@ export class Job implements JobHandle {
       onWarning: (warning) => onEvent({ type: "warning", error: warning }),
     })
     const start = await this.#newest(this.#store)
-    if (start.manifest !== undefined) this.#runId = start.manifest.runId
+    const disk = durability.openDisk()
+    const { folder } = this.#store
+    const claimed = await durability.ClaimLog.exists({ disk, folder })
+    const atMostOnce = checkpoints.delivery === "at-most-once"
+    if (atMostOnce ? start.manifest !== undefined : claimed) throw deliveryChanged(checkpoints.delivery, folder)
+    if (atMostOnce) this.#claims = await durability.ClaimLog.open({ disk, folder, jobName: this.jobName })
+    this.#runId = start.manifest?.runId ?? this.#claims?.runId ?? this.#runId
     return start
   }
 
@@ -244,6 +254,7 @@ export class Job implements JobHandle {
           type: "restart",
           error,
           attempt: this.#restarts,
+          from: this.#claims !== undefined ? "claims" : start.manifest !== undefined ? "checkpoint" : "beginning",
           delayMs: decision.delayMs,
           checkpointId: start.manifest?.checkpointId,
         })
@@ -265,6 +276,7 @@ export class Job implements JobHandle {
     const number = store?.beginAttempt() ?? 1
     const prepared: Record<string, Committable[]> = {}
     let checkpointing: Checkpointing | undefined
+    let atMostOnce: AtMostOnce | undefined
     const attempt = new Attempt({
       plan,
       workforce: await workforce(),
@@ -281,25 +293,41 @@ export class Job implements JobHandle {
               attempt: number,
               barrierMode: settings!.barrierMode,
               incremental: settings!.incremental,
+              claims: this.#claims !== undefined,
               restore: manifest === undefined ? undefined : durability!.restoreTaskOf(manifest, directory, plan),
             },
       onRunning: () => {
         if (!this.#hasEnded) this.#status = this.#stopRequested ? "stopping" : "running"
         checkpointing?.start()
+        atMostOnce?.start()
         this.#options.onEvent({ type: "running" })
       },
       onValues: (operatorId, values) => this.#onValues(operatorId, values),
       onAcknowledge: (checkpointId, place, share) => checkpointing?.acknowledge(checkpointId, place, share),
       onDecline: (checkpointId, place, error) => checkpointing?.decline(checkpointId, place, error),
+      onClaim: async (vertex, claim) => atMostOnce!.claim(vertex, claim),
+      onOutputCut: (place, cut) => atMostOnce!.outputCut(place, cut),
       onSubtaskEnd: (place, share) => {
-        if (checkpointing === undefined) gather(prepared, share)
+        if (atMostOnce !== undefined) atMostOnce.subtaskEnded(share)
+        else if (checkpointing === undefined) gather(prepared, share)
         else checkpointing.subtaskEnded(place, share)
       },
     })
     this.#attempt = attempt
     if (this.#cancelled !== undefined) attempt.fail(this.#cancelled)
     if (this.#stopRequested) attempt.stop()
-    if (store !== undefined) {
+    if (this.#claims !== undefined) {
+      atMostOnce = new durability!.AtMostOnce({
+        plan,
+        log: this.#claims,
+        sinks,
+        everyMs: settings!.everyMs,
+        environment: this.#environment,
+        tellAll: (method, ...args) => attempt.tellAll(method, ...args),
+        fail: (error) => attempt.fail(error),
+        onCommitted: () => this.#policy.onStable(this.#environment.now()),
+      })
+    } else if (store !== undefined) {
       checkpointing = new durability!.Checkpointing({
         plan,
         store,
@@ -325,12 +353,14 @@ export class Job implements JobHandle {
     }
     try {
       await attempt.run()
-      if (checkpointing !== undefined) await checkpointing.finish()
+      if (atMostOnce !== undefined) await atMostOnce.finish()
+      else if (checkpointing !== undefined) await checkpointing.finish()
       else
         for (const { id, sink, context } of sinks) await sink.commit?.(prepared[id] ?? [], { ...context, final: true })
     } finally {
       this.readMetrics()
       await checkpointing?.stop()
+      await atMostOnce?.stop()
     }
   }
 
@@ -351,6 +381,7 @@ export class Job implements JobHandle {
   async #fail(error: unknown): Promise<void> {
     // With checkpoints the run can go on from the last one: what it prepared since is removed then.
     if (this.#store === undefined) await this.#abortSinks()
+    await this.#claims?.close()
     await this.#store?.close()
     this.#status = this.#cancelled === undefined ? "failed" : "cancelled"
     this.#reject(error)
@@ -381,13 +412,22 @@ export class Job implements JobHandle {
   /** By source vertex: as the checkpoint has them, or from the beginning. */
   async #listSplits(manifest: Manifest | undefined): Promise<ReadonlyMap<number, SplitCoordinator>> {
     const splits = new Map<number, SplitCoordinator>()
+    const claimed: ClaimedSplit[] = []
     for (const vertex of this.#plan.vertices) {
       const { role } = vertex.operators[0]!.node
       if (role.type !== "source") continue
-      const known = manifest === undefined ? undefined : this.#durability!.progressOf(manifest, vertex.id)
+      const earlier = this.#claims?.splits.filter(({ operatorId }) => operatorId === vertex.id) ?? []
+      const known =
+        manifest !== undefined
+          ? this.#durability!.progressOf(manifest, vertex.id)
+          : earlier.length > 0
+            ? this.#durability!.claimedProgress(earlier, vertex.id)
+            : undefined
       const progress = known ?? (await role.source.splits({ parallelism: vertex.parallelism })).map(unread)
       splits.set(vertex.index, new SplitCoordinator(progress, role.source.splitsInOrder))
+      claimed.push(...(earlier.length > 0 ? earlier : progress.map(({ split }) => unclaimed(vertex.id, split))))
     }
+    await this.#claims?.begin(this.#runId, claimed)
     return splits
   }
 
@@ -437,6 +477,29 @@ const NOTHING_YET: JobMetrics = {
   late: 0,
   skipped: 0,
   vertices: [],
+}
+
+function unclaimed(operatorId: string, { id, data }: Split): ClaimedSplit {
+  return {
+    operatorId,
+    id,
+    data: data as ClaimedSplit["data"],
+    next: undefined,
+    newestMs: Number.NEGATIVE_INFINITY,
+    done: false,
+  }
+}
+
+function deliveryChanged(delivery: Delivery, folder: string): EngineError {
+  const [kept, needed] =
+    delivery === "at-most-once"
+      ? ["checkpoints with state", "exactly-once or at-least-once"]
+      : ["claims of a run without state", "at-most-once"]
+  return new EngineError(
+    "DELIVERY_CHANGED",
+    `Cannot go on ${delivery}: ${folder} holds ${kept}, and what was emitted since is not known there; run it ${needed} to its end, or start anew in another checkpoint directory`,
+    { details: { folder, delivery } },
+  )
 }
 
 function gather(prepared: Record<string, Committable[]>, share: SubtaskShare): void {

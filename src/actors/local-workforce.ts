@@ -32,6 +32,11 @@ function localWorker(plan: PhysicalPlan, { runId, buffers, main, checkpoints }: 
       requestSplit: (vertex, subtask) => later(() => main.requestSplit(vertex, subtask)),
       acknowledge: (checkpointId, place, share) => later(() => main.acknowledge(checkpointId, place, share)),
       decline: (checkpointId, place, error) => later(() => main.decline(checkpointId, place, error)),
+      claim: (vertex, claim) =>
+        new Promise((resolve) => {
+          later(() => resolve(main.claim(vertex, claim)))
+        }),
+      outputCut: (place, prepared) => later(() => main.outputCut(place, prepared)),
       subtaskEnded: (place, share) =>
         new Promise((resolve) => {
           later(() => resolve(main.subtaskEnded(place, share)))

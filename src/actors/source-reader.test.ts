@@ -61,6 +61,7 @@ function setUp(options: SourceOptions<never>, { subtask = 0 } = {}) {
       parallelism: 1,
       eventTime: resolveEventTime(options as SourceOptions<unknown>, { time: "event", bounded: false }),
       alignment: undefined,
+      claim: undefined,
       metrics,
       wallNow: () => clock.wall,
       requestSplit: () => undefined,

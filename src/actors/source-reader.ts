@@ -6,6 +6,7 @@ import { badTime, HOLDS_NOBODY, IdleClock } from "../time/index.ts"
 import type { AlignedReader } from "./alignment-board.ts"
 import { BadRecords } from "./bad-records.ts"
 import type { Chain } from "./chain.ts"
+import { type BatchReader, ClaimingReader, type PieceClaim } from "./claiming-reader.ts"
 import { operatorFailure } from "./operator-failure.ts"
 import type { SplitAssignment, SplitProgress } from "./split-coordinator.ts"
 import { SplitReader } from "./split-reader.ts"
@@ -25,6 +26,8 @@ export interface SourceReaderOptions {
   wallNow(): number
   /** Asks for the next split; the answer comes by `assign`. */
   requestSplit(): void
+  /** At most once: resolves when it is written down that reading goes on from here after a failure. Nothing is emitted before. */
+  readonly claim: ((claim: SplitClaim) => Promise<void>) | undefined
   now(): number
   sleep(ms: number): Promise<void>
   wake(): void
@@ -34,6 +37,12 @@ export interface SourceReaderOptions {
 const ALIGNED_BUDGET = 64
 /** The worker goes round at least so often anyway: no alarm is needed for what may wait as long. */
 const WORKER_TICK_MS = 1000
+/** What a source is about to emit, and will not emit again. Plain data. */
+export interface SplitClaim extends PieceClaim {
+  readonly splitId: string
+  /** Newest event time of what was emitted of the split, epoch ms. */
+  readonly newestMs: number
+}
 
 /**
  * The input of a source subtask: asks for splits one after another, reads them, gives records their event time, and
@@ -50,7 +59,7 @@ export class SourceReader implements SubtaskInput {
   readonly #options: SourceReaderOptions
   readonly #abort = new AbortController()
   readonly #context: ReadContext
-  #reader: SplitReader<unknown> | undefined
+  #reader: BatchReader<unknown> | undefined
   readonly #stamping: Stamping
   readonly #badRecords: BadRecords
   readonly #idleClock: IdleClock
@@ -195,7 +204,17 @@ export class SourceReader implements SubtaskInput {
       this.#current = progress
       this.#from = progress.from
       this.#skip = progress.skip
-      this.#reader = new SplitReader(source.read(progress.split, progress.from, this.#context), this.#options.wake)
+      const { wake, claim } = this.#options
+      const reader = new SplitReader(source.read(progress.split, progress.from, this.#context), wake)
+      const splitId = progress.split.id
+      this.#reader =
+        claim === undefined
+          ? reader
+          : new ClaimingReader({
+              reader,
+              claim: (piece) => claim({ splitId, newestMs: this.#stamping.newestMs, ...piece }),
+              wake,
+            })
     }
     this.#options.wake()
   }

@@ -141,6 +141,7 @@ function settingsOf(options: CheckpointOptions): CheckpointSettings {
     minPauseMs: durationMs(options.minPause ?? 0, "checkpoint.minPause"),
     retain: options.retain ?? 3,
     incremental: options.incremental ?? true,
+    delivery: options.delivery ?? "exactly-once",
     barrierMode: barrierModeOf(options),
   }
 }

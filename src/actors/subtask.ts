@@ -75,6 +75,8 @@ export interface SubtaskOptions {
   acknowledge(checkpointId: number, share: SubtaskShare): void
   /** Its share of a checkpoint could not be written. */
   decline(checkpointId: number, error: unknown): void
+  /** At most once: what its sinks prepared, to be committed now. */
+  outputCut(prepared: PreparedBySink): void
   /** Nothing is left to do; its end is part of every later checkpoint. */
   ended(share: SubtaskShare): void
 }
@@ -180,6 +182,7 @@ export class Subtask {
 
   /** @param budget records it may take at most */
   step(budget: number = STEP_BUDGET): StepOutcome {
+    if (this.#sinkFailure !== undefined) throw this.#sinkFailure.error
     const captured = this.#capture !== undefined && this.#advanceCapture(this.#capture)
     const outcome = this.#stepPhase(budget)
     return captured && outcome !== "done" ? "progressed" : outcome
@@ -194,6 +197,23 @@ export class Subtask {
   checkpointAborted(checkpointId: number): void {
     this.input.abortCheckpoint(checkpointId)
     if (this.#capture?.checkpointId === checkpointId) this.#dropCapture()
+  }
+
+  /** At most once: sinks prepare what was written so far, without a barrier. Not while they are still at it. */
+  cutOutput(cutId: number): void {
+    if (this.#phase !== SubtaskPhase.RUNNING || this.#sinksPrepare || !this.#chain.hasSinks) return
+    this.#sinksPrepare = true
+    this.#chain.prepareCommit(cutId).then(
+      (prepared) => {
+        this.#sinksPrepare = false
+        this.#options.outputCut(prepared)
+        this.#wake()
+      },
+      (error: unknown) => {
+        this.#sinkFailure = { error }
+        this.#wake()
+      },
+    )
   }
 
   #stepPhase(budget: number): StepOutcome {
@@ -439,7 +459,6 @@ export class Subtask {
 
   /** Writes some more of the snapshot; acknowledges when it is durable. @returns true when it did something */
   #advanceCapture(capture: Capture): boolean {
-    if (this.#sinkFailure !== undefined) throw this.#sinkFailure.error
     const { checkpointId, snapshot, input, watermarkMs } = capture
     let moved: boolean
     try {

@@ -61,6 +61,9 @@ export class WorkerRuntime implements WorkerControl {
         restore: this.#options.checkpoints?.restore,
         restoring: environment.restoring,
         requestSplit: (vertex, subtask) => main.requestSplit(vertex, subtask),
+        claim:
+          this.#options.checkpoints?.claims === true ? async (vertex, claim) => main.claim(vertex, claim) : undefined,
+        outputCut: (place, prepared) => this.#tell(main.outputCut(place, prepared)),
         createPart: (checkpointId, vertex, subtask) => this.#createPart(checkpointId, vertex, subtask),
         acknowledge: (checkpointId, place, share) => this.#tell(main.acknowledge(checkpointId, place, share)),
         decline: (checkpointId, place, error) => this.#tell(main.decline(checkpointId, place, toPlainError(error))),
@@ -100,6 +103,12 @@ export class WorkerRuntime implements WorkerControl {
     this.#whenDeployed((deployment) => {
       for (const subtask of deployment.subtasks) subtask.checkpointAborted(checkpointId)
       this.#loopHolder.loop?.wake()
+    })
+  }
+
+  cutOutput(cutId: number): void {
+    this.#whenDeployed((deployment) => {
+      for (const subtask of deployment.subtasks) subtask.cutOutput(cutId)
     })
   }
 

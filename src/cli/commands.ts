@@ -139,9 +139,10 @@ const RUN: CommandSpec = {
     },
     {
       name: "delivery",
-      kind: { type: "choice", choices: ["exactly-once", "at-least-once"] },
+      kind: { type: "choice", choices: ["exactly-once", "at-least-once", "at-most-once"] },
       value: "guarantee",
-      summary: "What checkpoints promise of each record's effect.",
+      summary:
+        "What is promised of each record's effect after a failure. At most once keeps no state over one, and output waits for nothing.",
       default: "exactly-once",
     },
     {

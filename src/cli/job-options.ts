@@ -37,7 +37,9 @@ function checkpointOptions(values: OptionValues): Pick<RunOptions, "checkpoint" 
     checkpoint: {
       directory,
       ...(typeof everyMs === "number" ? { every: everyMs } : {}),
-      ...(delivery === "at-least-once" || delivery === "exactly-once" ? { delivery } : {}),
+      ...(delivery === "exactly-once" || delivery === "at-least-once" || delivery === "at-most-once"
+        ? { delivery }
+        : {}),
       ...(typeof values.alignment === "string" ? { alignment: readAlignment(values.alignment) } : {}),
     },
     ...(typeof restarts === "number"

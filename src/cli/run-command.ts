@@ -122,7 +122,12 @@ export function eventText(event: JobEvent): string | undefined {
     case "warning":
       return `warning: ${event.error.message}`
     case "restart": {
-      const from = event.checkpointId === undefined ? "the beginning" : `checkpoint ${event.checkpointId}`
+      const from =
+        event.from === "checkpoint"
+          ? `checkpoint ${event.checkpointId}`
+          : event.from === "claims"
+            ? "behind what was emitted, without state,"
+            : "the beginning"
       const reason = event.error instanceof Error ? event.error.message : String(event.error)
       return `restart ${event.attempt} from ${from} in ${(event.delayMs / 1000).toFixed(1)}s, after: ${reason}`
     }

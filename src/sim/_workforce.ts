@@ -195,6 +195,11 @@ export class SimWorker implements JobWorker {
         call(`checkpoint ${checkpointId} of ${place.vertex}/${place.subtask} declined`, () =>
           main.decline(checkpointId, place, error),
         ),
+      claim: (vertex, claim) => call(`${vertex} claims of ${claim.splitId}`, () => main.claim(vertex, claim)),
+      outputCut: (place, prepared) => {
+        const sent = structuredClone(prepared)
+        return call(`output of ${place.vertex}/${place.subtask}`, () => main.outputCut(place, sent))
+      },
       subtaskEnded: (place, share) => {
         const sent = structuredClone(share)
         return call(`${place.vertex}/${place.subtask} ended`, () => main.subtaskEnded(place, sent))

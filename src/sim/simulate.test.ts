@@ -38,6 +38,7 @@ async function runSums(
       minPauseMs: 0,
       retain: 2,
       incremental: true,
+      delivery: "exactly-once",
       barrierMode: { kind: "aligned" },
     },
     channelSize: { capacityRecords: 4, capacityBytes: 1024 },

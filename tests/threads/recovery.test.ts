@@ -48,6 +48,23 @@ function written(): string[] {
     .sort()
 }
 
+function atMostOnce(): NonNullable<RunOptions["checkpoint"]> {
+  return { directory: join(dir, "checkpoints"), every: 100, delivery: "at-most-once" }
+}
+
+/** No window has more than its ten records, in all of its rows; some are lost, and not all. */
+function expectNothingTwice(): void {
+  const perWindow = new Map<string, number>()
+  for (const line of written()) {
+    const { key, start, records } = JSON.parse(line) as { key: number; start: number; records: number }
+    perWindow.set(`${key}/${start}`, (perWindow.get(`${key}/${start}`) ?? 0) + records)
+  }
+  expect(Math.max(...perWindow.values())).toBe(10)
+  const total = [...perWindow.values()].reduce((sum, records) => sum + records, 0)
+  expect(total).toBeLessThan(COUNT)
+  expect(total).toBeGreaterThan(COUNT / 2)
+}
+
 describe("a job with checkpoints", () => {
   test.each([
     ["throw", "OPERATOR_FAILED"],
@@ -103,6 +120,27 @@ describe("a job with checkpoints", () => {
     })
     await expect(job.done).rejects.toThrow(/the outside system refused/)
     expect(job.status).toBe("failed")
+  })
+
+  test("at most once: nothing twice after a failure, no checkpoints, state begins empty", async () => {
+    const { result, events } = await runJob("throw", { checkpoint: atMostOnce() })
+    expect(result).toMatchObject({ status: "finished", restarts: 1 })
+    const told = events.filter(({ type }) => type !== "running")
+    expect(told).toMatchObject([{ type: "restart", from: "claims", checkpointId: undefined }])
+    expectNothingTwice()
+  })
+
+  test("at most once: goes on behind what it emitted when it is started again, and never as another delivery", async () => {
+    const options = { checkpoint: atMostOnce(), restart: { kind: "none" } } as const
+    await expect(runJob("throw", options)).rejects.toMatchObject({ code: "OPERATOR_FAILED" })
+    await expect(runJob("throw")).rejects.toMatchObject({ code: "DELIVERY_CHANGED" })
+    // The record that made it fail was claimed: it is not read again.
+    rmSync(join(dir, "marker"))
+    const { result } = await runJob("throw", options)
+    expect(result.metrics.recordsIn).toBeLessThan(COUNT - 2500)
+    expectNothingTwice()
+    const again = await runJob("none")
+    expect(again.result.metrics.recordsIn).toBe(COUNT)
   })
 
   test("stop() commits what was read; the next start begins anew", async () => {

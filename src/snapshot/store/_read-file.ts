@@ -16,12 +16,12 @@ export async function readFully(file: DiskFile, into: Uint8Array, positionBytes:
 export async function readWhole(
   disk: Disk,
   path: string,
-  kind: "MANIFEST" | "MARKER",
+  kind: "MANIFEST" | "MARKER" | "CLAIMS",
   limitBytes: number,
 ): Promise<Uint8Array> {
   try {
     const { kind: fileKind, sizeBytes } = await disk.stat(path)
-    const code = `CHECKPOINT_${kind}_DAMAGED`
+    const code = kind === "CLAIMS" ? "CLAIMS_DAMAGED" : `CHECKPOINT_${kind}_DAMAGED`
     if (fileKind !== "file") throw damaged(code, path, 0, `there is no regular file (kind: ${fileKind})`)
     if (sizeBytes > limitBytes) throw damaged(code, path, limitBytes, `the file goes on to ${sizeBytes} bytes`)
     const file = await disk.open(path, "read")
@@ -34,6 +34,6 @@ export async function readWhole(
       await file.close()
     }
   } catch (error) {
-    throw readFailed(kind, path, error)
+    throw readFailed(kind === "CLAIMS" ? "FOLDER" : kind, path, error)
   }
 }

@@ -8,6 +8,7 @@ export type { LockOwner } from "./_directory-lock.ts"
 export type { Json, JsonObject } from "./_json-text.ts"
 export type { PassedOver, RestorePoint } from "./_restore-search.ts"
 export { CheckpointStore, type CheckpointStoreOptions, type RestoreChoice } from "./checkpoint-store.ts"
+export { type Claim, type ClaimedSplit, ClaimLog, type ClaimLogOptions } from "./claim-log.ts"
 export type { Disk, DiskFile, DiskStat } from "./disk.ts"
 export { type FindRestorePointOptions, type FoundPoint, findRestorePoint } from "./find-restore-point.ts"
 export type {
