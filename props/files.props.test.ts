@@ -219,6 +219,7 @@ describe("writing and reading back", () => {
           const writer = await sink.writer({
             ...job,
             subtask: 0,
+            attempt: 1,
             signal: new AbortController().signal,
             toMain: async () => undefined,
           })
@@ -249,6 +250,7 @@ async function writeAll<T>(sink: Sink<T>, values: readonly T[]): Promise<void> {
   const writer = await sink.writer({
     ...job,
     subtask: 0,
+    attempt: 1,
     signal: new AbortController().signal,
     toMain: async () => undefined,
   })

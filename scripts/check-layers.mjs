@@ -23,6 +23,7 @@ const LAYERS = [
   ["actors"],
   ["control", "sim"],
   ["cli"],
+  ["testing"],
 ]
 const RANK = new Map(LAYERS.flatMap((folders, rank) => folders.map((folder) => [folder, rank])))
 

@@ -31,6 +31,7 @@ export {
   type WindowResultStream,
 } from "./api/index.ts"
 export { type GenerateOptions, generate } from "./connectors/memory/index.ts"
+export { type TransactionalSystem, transactionalSink, type UpsertStore, upsertSink } from "./connectors/sinks/index.ts"
 export type {
   Aggregate,
   BadRecordPolicy,
@@ -45,6 +46,7 @@ export type {
   Sink,
   SinkContext,
   SinkJobContext,
+  SinkKind,
   SinkWriter,
   Source,
   SourceBatch,

@@ -41,6 +41,7 @@ export interface DeploymentOptions {
   readonly plan: PhysicalPlan
   readonly worker: number
   readonly runId: string
+  readonly attempt: number
   readonly buffers: SharedBuffers
   readonly signal: AbortSignal
   now(): number
@@ -309,6 +310,7 @@ async function createOperator(
         operatorId: operator.id,
         parallelism: vertex.parallelism,
         subtask,
+        attempt: options.attempt,
         signal: options.signal,
         toMain: (values) => options.toMain(operator.id, values),
       })

@@ -50,6 +50,7 @@ export class WorkerRuntime implements WorkerControl {
         plan,
         worker,
         runId,
+        attempt: this.#options.checkpoints?.attempt ?? 1,
         buffers,
         signal: this.#abort.signal,
         now: environment.now,

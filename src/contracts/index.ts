@@ -4,7 +4,7 @@
  */
 export type { Aggregate, ResultOf } from "./aggregate.ts"
 export type { Operator, OperatorContext, Output } from "./operator.ts"
-export type { Committable, Sink, SinkContext, SinkJobContext, SinkWriter } from "./sink.ts"
+export type { Committable, Sink, SinkContext, SinkJobContext, SinkKind, SinkWriter } from "./sink.ts"
 export type {
   BadRecordPolicy,
   MalformedRecord,

@@ -5,6 +5,12 @@ export type Committable = { readonly [field: string]: string | number | boolean 
 export interface Sink<T> {
   /** For messages and plans, e.g. `ndjson(out/hourly)`. */
   readonly label: string
+  /**
+   * How it keeps output from coming twice when records are written again after a failure. `transactional`: nothing is
+   * visible before `commit`, and `abort` removes what never will be. `upsert`: a write replaces the one before of the same
+   * key. Left out: it does not.
+   */
+  readonly kind?: SinkKind
   /** One writer per subtask, made on its worker. */
   writer(context: SinkContext): SinkWriter<T> | Promise<SinkWriter<T>>
   /** Called once in the main thread before any writer opens: refuse early (no permission, wrong kind of path). */
@@ -18,6 +24,8 @@ export interface Sink<T> {
   abort?(context: SinkJobContext): Promise<void>
 }
 
+export type SinkKind = "transactional" | "upsert"
+
 export interface SinkJobContext {
   readonly jobName: string
   /** Unique for this run of the job. */
@@ -28,6 +36,8 @@ export interface SinkJobContext {
 
 export interface SinkContext extends SinkJobContext {
   readonly subtask: number
+  /** Counts the attempts of a run with checkpoints, over starts of the process too. Two writers never share run, operator, subtask and attempt. */
+  readonly attempt: number
   readonly signal: AbortSignal
   /** Hands values to the main thread (print, collect). Resolves when they have arrived there. */
   toMain(values: readonly unknown[]): Promise<void>
@@ -39,7 +49,10 @@ export interface SinkWriter<T> {
    * sender is held back by backpressure. The arrays belong to the writer once passed.
    */
   write(values: T[], timesMs: number[]): void | Promise<void>
-  /** Makes everything written so far durable and ready to commit. The next write starts a new part. */
+  /**
+   * Makes everything written so far durable and ready to commit; what is written from now on belongs to the next checkpoint.
+   * What it answers may be committed later than asked: with a later checkpoint, when this one fails.
+   */
   prepareCommit?(checkpointId: number): Promise<readonly Committable[]>
   /** Releases files and connections. `failed` is true when the job did not end well: leave nothing half-written behind. */
   close?(failed: boolean): void | Promise<void>

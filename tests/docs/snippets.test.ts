@@ -50,7 +50,7 @@ test("the snippets compile under the strict options", () => {
     typeRoots: [join(ROOT, "node_modules/@types")],
     paths: {
       millrace: [join(ROOT, "dist/index.d.ts")],
-      "millrace/*": [join(ROOT, "dist/connectors/*/index.d.ts")],
+      "millrace/*": [join(ROOT, "dist/connectors/*/index.d.ts"), join(ROOT, "dist/*/index.d.ts")],
     },
   }
   writeFileSync(join(home, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["**/*.ts"] }))

@@ -15,6 +15,7 @@ export function fileConnector<T>(reading: Reading<T>, writing: Writing<T>): File
     },
     splits: (context) => source.splits(context),
     read: (split, from, context) => source.read(split, from, context),
+    kind: sink.kind,
     writer: (context) => sink.writer(context),
     prepare: (context) => sink.prepare(context),
     commit: (committables, context) => sink.commit(committables, context),

@@ -35,6 +35,7 @@ const DAY_MS = 24 * 60 * 60 * 1000
  */
 export class PartSink<T> implements Sink<T> {
   readonly label: string
+  readonly kind = "transactional"
   readonly #writing: Writing<T>
   /** Runs whose predecessors' parts are known to be gone: spares later commits a look at the directory. */
   readonly #replaced = new Set<string>()

@@ -38,7 +38,7 @@ function job(runId = "run-1", operatorId = "sink"): SinkJobContext {
 }
 
 function task(subtask: number, of: SinkJobContext = job()): SinkContext {
-  return { ...of, subtask, signal: new AbortController().signal, toMain: async () => undefined }
+  return { ...of, subtask, attempt: 1, signal: new AbortController().signal, toMain: async () => undefined }
 }
 
 async function writerOf<T>(sink: Sink<T>, subtask: number, of = job()) {

@@ -11,6 +11,7 @@ async function writtenTo<T>(sink: Sink<T>, values: T[]): Promise<unknown[]> {
     operatorId: "sink",
     parallelism: 1,
     subtask: 0,
+    attempt: 1,
     signal: new AbortController().signal,
     toMain: async (batch) => {
       arrived.push(...batch)
