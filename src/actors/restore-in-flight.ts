@@ -90,8 +90,19 @@ interface FormerChannel {
   readonly restored: Map<number, InFlightRow[]>
 }
 
+/** Reads what was in flight, and gives each record its place: see `placeInFlight`. */
+export async function readInFlight(
+  restore: RestoreTask,
+  channels: readonly RestoredChannel[],
+  subtask: number,
+  disk: Disk,
+): Promise<RestoredInput> {
+  const { checkpointId, keyGroups } = restore
+  return placeInFlight(await readBlocks(restore, channels, disk), channels, { checkpointId, subtask, keyGroups })
+}
+
 /**
- * Reads what was in flight to a subtask, or to former subtasks whose records are its own now.
+ * What of the records in flight a subtask delivers: those that were its own, or of former subtasks, and are its own now. Pure.
  *
  * - An edge that is what it was: each channel goes on where it stood, with its watermark and idleness.
  * - Hash edges: each record goes to the owner of its key's group, in the order in which it was sent.
@@ -102,22 +113,24 @@ interface FormerChannel {
  *
  * @throws {EngineError} CHECKPOINT_IN_FLIGHT
  */
-export async function readInFlight(
-  restore: RestoreTask,
+export function placeInFlight(
+  blocks: Iterable<{ readonly table: string; readonly bytes: Uint8Array }>,
   channels: readonly RestoredChannel[],
-  subtask: number,
-  disk: Disk,
-): Promise<RestoredInput> {
+  options: { readonly checkpointId: number; readonly subtask: number; readonly keyGroups: number },
+): RestoredInput {
+  const { checkpointId, subtask, keyGroups } = options
+  const gathered = new Map<string, FormerChannel>()
+  for (const { table, bytes } of blocks) gather(gathered, table, decodeInFlight(bytes))
   const marks: { channel: number; watermarkMs: number; idle: boolean }[] = []
   const queues: RestoredQueue[] = []
-  for (const former of await readChannels(restore, channels, disk)) {
+  for (const former of gathered.values()) {
     const { head, table, state, rows, restored } = former
     const account = channels.findIndex(({ place }) => place.edge === table)
-    if (account === -1) throw misplaced(restore.checkpointId, table, countRecords(former), "which is no edge now")
+    if (account === -1) throw misplaced(checkpointId, table, countRecords(former), "which is no edge now")
     const { place, edge } = channels[account]!
     const [, from, to, senders, receivers, exchange] = head
     const same = senders === place.senders && receivers === place.receivers && exchange === place.exchange
-    const mine = sharer({ same, edge, place, to, receivers, subtask, keyGroups: restore.keyGroups })
+    const mine = sharer({ same, edge, place, to, receivers, subtask, keyGroups })
     if (mine === undefined) continue
     const index = same ? channels.findIndex((each) => each.place.edge === table && each.place.from === from) : -1
     const channel = index === -1 ? undefined : index
@@ -141,31 +154,29 @@ export async function readInFlight(
   return { marks, queues }
 }
 
-/** Reads every channel block of this consumer's edges, of the checkpoint itself: those of parts it builds on are over. */
-async function readChannels(
+/** Every channel block of this consumer's edges, of the checkpoint itself: those of parts it builds on are over. */
+async function readBlocks(
   restore: RestoreTask,
   channels: readonly RestoredChannel[],
   disk: Disk,
-): Promise<FormerChannel[]> {
-  const former = new Map<string, FormerChannel>()
-  const consumer = channels[0]!.place.consumer
-  for (const { parts } of restore.subtasks) {
-    for (const handle of parts) {
-      const reader = await PartReader.open({ ...restore, disk, handle })
-      try {
-        if (reader.checkpointId !== restore.checkpointId) continue
-        const tables = reader.blocks.filter(({ kind, operatorId }) => kind === "channel" && operatorId === consumer)
-        for (const table of new Set(tables.map((block) => block.table))) {
-          for await (const { block, bytes } of reader.select({ operatorId: consumer, table })) {
-            if (block.kind === "channel") gather(former, table, decodeInFlight(bytes))
-          }
+): Promise<{ table: string; bytes: Uint8Array }[]> {
+  const found: { table: string; bytes: Uint8Array }[] = []
+  const { consumer } = channels[0]!.place
+  for (const handle of restore.subtasks.flatMap(({ parts }) => parts)) {
+    const reader = await PartReader.open({ ...restore, disk, handle })
+    try {
+      if (reader.checkpointId !== restore.checkpointId) continue
+      const blocks = reader.blocks.filter(({ kind, operatorId }) => kind === "channel" && operatorId === consumer)
+      for (const table of new Set(blocks.map((block) => block.table))) {
+        for await (const { block, bytes } of reader.select({ operatorId: consumer, table })) {
+          if (block.kind === "channel") found.push({ table, bytes })
         }
-      } finally {
-        await reader.close()
       }
+    } finally {
+      await reader.close()
     }
   }
-  return [...former.values()]
+  return found
 }
 
 function gather(
