@@ -106,6 +106,7 @@ async function runCase(given: Case): Promise<{ simulation: Simulation; outputs: 
       minPauseMs: 0,
       retain: 2,
       incremental: true,
+      delivery: "exactly-once",
       barrierMode: given.mode,
     },
     channelSize: { capacityRecords: given.capacityRecords, capacityBytes: 1024 },

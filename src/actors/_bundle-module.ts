@@ -6,6 +6,9 @@ import type { BuildFailure, Loader, Message, OnResolveArgs, OnResolveResult, Plu
 import { EngineError } from "../errors/index.ts"
 import { type Bundle, fingerprint } from "./_bundle-cache.ts"
 
+/** In two pieces, so that nobody takes this module's text for its own map. */
+const MAP_COMMENT = `//# ${"sourceMappingURL"}=`
+
 export interface ModuleBundle extends Bundle {
   readonly entryFormat: "cjs" | "esm"
 }
@@ -69,7 +72,7 @@ export async function bundleModule(entry: string): Promise<ModuleBundle> {
     const code = result.outputFiles.find((file) => !file.path.endsWith(".map"))
     recordTsconfigs(inputs)
     return {
-      code: `${code?.text ?? ""}\n//# sourceMappingURL=data:application/json;base64,${absoluteMap(map?.text ?? "{}", dirname(entry))}\n`,
+      code: `${code?.text ?? ""}\n${MAP_COMMENT}data:application/json;base64,${absoluteMap(map?.text ?? "{}", dirname(entry))}\n`,
       inputs: Object.fromEntries(inputs),
       entryFormat: result.metafile.inputs[entryName ?? ""]?.format ?? "esm",
     }
