@@ -97,7 +97,7 @@ class Job {
     const { subtasks, watermarks, checkpointId } = manifest
     const operators = manifest.plan.operators
     const restore: RestoreTask = {
-      directory, jobName: JOB, checkpointId, keyGroups: KEY_GROUPS, subtasks, watermarks, operators,
+      directory, jobName: JOB, checkpointId, keyGroups: KEY_GROUPS, subtasks, watermarks, operators, inFlight: false,
     } // biome-ignore format: a list
     for (const [subtask, worker] of this.workers.entries()) {
       let values: readonly unknown[] = []
@@ -205,6 +205,24 @@ class Job {
   }
 }
 
+interface Step {
+  readonly kind: string
+  readonly key: string
+  readonly n: number
+  readonly full: boolean
+  readonly index: number
+  readonly parallelism: number
+}
+
+interface Step {
+  readonly kind: string
+  readonly key: string
+  readonly n: number
+  readonly full: boolean
+  readonly index: number
+  readonly parallelism: number
+}
+
 const step = fc.oneof(
   {
     weight: 8,
@@ -219,9 +237,9 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("publish") }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("abort") }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("crash"), parallelism: fc.integer({ min: 1, max: 3 }) }) },
-) as fc.Arbitrary<{ kind: string; key: string; n: number; full: boolean; index: number; parallelism: number }>
+) as fc.Arbitrary<Step>
 
-async function act(job: Job, { kind, key, n, full, index, parallelism }: fc.infer<typeof step>): Promise<void> {
+async function act(job: Job, { kind, key, n, full, index, parallelism }: Step): Promise<void> {
   switch (kind) {
     case "set":
       job.workerOf(key).store.set(key, hashKey(key), { n, list: [n] })

@@ -138,6 +138,11 @@ const RUN: CommandSpec = {
       default: "10s",
     },
     {
+      name: "full-checkpoints",
+      kind: FLAG,
+      summary: "Writes all of the state with every checkpoint, not only what changed since the one before.",
+    },
+    {
       name: "delivery",
       kind: { type: "choice", choices: ["exactly-once", "at-least-once", "at-most-once"] },
       value: "guarantee",

@@ -1,0 +1,204 @@
+/**
+ * Questions: what does a checkpoint every second cost in throughput; how long does one hold the records up; and does an
+ * incremental one cost what changed, or what there is?
+ * Topologies: the flights job of examples/ (real size only); generate -> keyBy -> process with 1,000,000 keys, of which
+ * 10,000 take nine updates in ten, -> files; one store of 1,000,000 keys by itself. 2 workers.
+ * Baseline: the same jobs without checkpoints, in turn. Outputs are compared.
+ * Bounds at real size, medians: loss of throughput < 5 %; longest time in which the operator takes no record < 20 ms of its
+ * thread's processor time (wall-clock time would measure the other programs on the machine); bytes for 1 % changed < 3 % of
+ * those for all.
+ */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { type RunOptions, run } from "millrace"
+import { SubtaskSnapshot } from "../src/actors/subtask-snapshot.ts"
+import { PartWriter } from "../src/snapshot/store/index.ts"
+import { realDisk } from "../src/snapshot/store/real-disk.ts"
+import { HeapKeyedStore, hashKey } from "../src/state/index.ts"
+import { type Bench, type BenchContext, check, median, spread } from "./bench.ts"
+
+const FLIGHTS = fileURLToPath(new URL("../examples/airport-delays.ts", import.meta.url))
+const KEYED = fileURLToPath(new URL("./pipelines/keyed-state.ts", import.meta.url))
+const MAX_LOSS = 0.05
+const MAX_PAUSE_MS = 20
+
+interface Reading {
+  readonly ms: number
+  readonly gapMs: number
+  readonly gapCpuMs: number
+  readonly checkpoints: number
+  readonly output: string
+}
+
+const bench: Bench = async (context) => {
+  const dir = mkdtempSync(join(tmpdir(), "millrace-checkpoint-bench-"))
+  try {
+    await costs(dir, context)
+    await keyedJob(dir, context)
+    if (!context.smoke) await flightsJob(dir, context)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+async function flightsJob(dir: string, context: BenchContext): Promise<void> {
+  const pairs = await inTurn(5, (checkpointed) =>
+    runJob(dir, checkpointed, FLIGHTS, (out) => ({ params: { out } }), ["hourly", "worst"]),
+  )
+  report("flights", pairs, context)
+}
+
+async function keyedJob(dir: string, context: BenchContext): Promise<void> {
+  const size = context.smoke
+    ? { keys: 50_000, updates: 300_000, hot: 500 }
+    : { keys: 1_000_000, updates: 6_000_000, hot: 10_000 }
+  const pairs = await inTurn(context.smoke ? 1 : 5, async (checkpointed) => {
+    const notes = new SharedArrayBuffer(32)
+    const reading = await runJob(dir, checkpointed, KEYED, (out) => ({ params: { ...size, out, notes } }), [""])
+    const [gapMs, gapCpuMs, ms] = new Float64Array(notes)
+    return { ...reading, ms: ms!, gapMs: gapMs!, gapCpuMs: gapCpuMs! }
+  })
+  const name = `${size.keys} keys`
+  report(name, pairs, context)
+  const gaps = (of: keyof Pair, field: "gapMs" | "gapCpuMs"): number[] => pairs.map((pair) => pair[of][field])
+  context.report(
+    `${name}: longest time without a record, in processor time ${spread(gaps("with", "gapCpuMs"), 1)} ms with, ${spread(gaps("without", "gapCpuMs"), 1)} ms without checkpoints; ` +
+      `wall clock ${spread(gaps("with", "gapMs"), 1)} and ${spread(gaps("without", "gapMs"), 1)} ms`,
+  )
+  const pauseMs = median(gaps("with", "gapCpuMs"))
+  if (!context.smoke) check(pauseMs < MAX_PAUSE_MS, `a checkpoint held the records up for ${pauseMs.toFixed(1)} ms`)
+}
+
+interface Pair {
+  readonly with: Reading
+  readonly without: Reading
+}
+
+/** Alternating runs, so that what else the machine does falls on both. */
+async function inTurn(times: number, once: (checkpointed: boolean) => Promise<Reading>): Promise<Pair[]> {
+  const pairs: Pair[] = []
+  for (let i = 0; i < times; i++) {
+    const first = await once(i % 2 === 0)
+    const second = await once(i % 2 !== 0)
+    pairs.push(i % 2 === 0 ? { with: first, without: second } : { with: second, without: first })
+  }
+  return pairs
+}
+
+function report(name: string, pairs: readonly Pair[], context: BenchContext): void {
+  const losses = pairs.map((pair) => pair.with.ms / pair.without.ms - 1)
+  const percent = losses.map((loss) => 100 * loss)
+  const times = (of: keyof Pair): number[] => pairs.map((pair) => pair[of].ms / 1000)
+  context.report(
+    `${name}: ${spread(times("without"), 2)} s without, ${spread(times("with"), 2)} s with a checkpoint every second ` +
+      `(${pairs.map((pair) => pair.with.checkpoints).join(", ")} of them): ${spread(percent, 1)} % more, medians of ${pairs.length} pairs`,
+  )
+  for (const pair of pairs) check(pair.with.output === pair.without.output, `${name}: checkpoints changed the output`)
+  check(
+    pairs.every((pair) => pair.with.checkpoints > 0),
+    `${name}: no checkpoint was taken`,
+  )
+  const loss = median(losses)
+  if (!context.smoke) check(loss < MAX_LOSS, `${name}: checkpoints cost ${(100 * loss).toFixed(1)} % of the throughput`)
+}
+
+async function runJob(
+  dir: string,
+  checkpointed: boolean,
+  module: string,
+  options: (out: string) => RunOptions,
+  folders: readonly string[],
+): Promise<Reading> {
+  const out = join(dir, "out")
+  rmSync(out, { recursive: true, force: true })
+  let checkpoints = 0
+  const job = await run(module, {
+    workers: 2,
+    ...options(out),
+    ...(checkpointed ? { checkpoint: { directory: join(dir, "checkpoints"), every: "1s" } } : {}),
+    onEvent: (event) => {
+      if (event.type === "checkpoint") checkpoints += 1
+      if (event.type === "warning") throw event.error
+    },
+  })
+  const { durationMs } = await job.done
+  const lines = folders.flatMap((folder) =>
+    readdirSync(join(out, folder))
+      .filter((file) => file.startsWith("part-"))
+      .flatMap((file) => readFileSync(join(out, folder, file), "utf8").split("\n")),
+  )
+  const output = lines
+    .filter((line) => line !== "")
+    .sort()
+    .join("\n")
+  return { ms: durationMs, gapMs: 0, gapCpuMs: 0, checkpoints, output }
+}
+
+async function costs(dir: string, { smoke, report }: BenchContext): Promise<void> {
+  const keys = smoke ? 50_000 : 1_000_000
+  const store = new HeapKeyedStore<{ count: number; sum: number }>(128, { name: "sums", trackChanges: true })
+  const update = (i: number): void => {
+    const key = `key-${i % keys}`
+    const keyHash = hashKey(key)
+    const { count, sum } = store.get(key, keyHash) ?? { count: 0, sum: 0 }
+    store.set(key, keyHash, { count: count + 1, sum: sum + i / 3 })
+  }
+  const directory = join(dir, "costs")
+  mkdirSync(join(directory, "parts"), { recursive: true })
+  let checkpointId = 0
+  const capture = async (kind: "all" | "changes"): Promise<{ bytes: number; ms: number; longestMs: number }> => {
+    checkpointId += 1
+    const id = checkpointId
+    const startMs = performance.now()
+    const snapshot = new SubtaskSnapshot({
+      checkpointId: id,
+      kind,
+      standsAlone: false,
+      tables: [{ operatorId: "sums", table: store }],
+      values: [],
+      keyGroups: 128,
+      createPart: () =>
+        PartWriter.create({ disk: realDisk(), directory, jobName: "costs", checkpointId: id, attempt: 1, vertexId: "sums", subtask: 0 }),
+      wake: () => undefined,
+    }) // biome-ignore format: a list
+    let longestMs = performance.now() - startMs
+    while (!snapshot.done) {
+      const stepMs = performance.now()
+      snapshot.step()
+      longestMs = Math.max(longestMs, performance.now() - stepMs)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    return { bytes: snapshot.handle!.bytes, ms: performance.now() - startMs, longestMs }
+  }
+  for (let i = 0; i < keys; i++) update(i)
+  // Once for the compiler.
+  await capture("all")
+  const all = await capture("all")
+  report(
+    `all of ${keys} keys: ${(all.bytes / 1e6).toFixed(2)} MB, ${all.ms.toFixed(0)} ms, longest step ${all.longestMs.toFixed(1)} ms`,
+  )
+  for (const percent of [1, 10, 100]) {
+    const bytes: number[] = []
+    const ms: number[] = []
+    const longest: number[] = []
+    for (let round = 0; round < 5; round++) {
+      for (let i = 0; i < keys * (percent / 100); i++) update((i * 100) / percent + round)
+      const changes = await capture("changes")
+      bytes.push(changes.bytes)
+      ms.push(changes.ms)
+      longest.push(changes.longestMs)
+    }
+    report(
+      `${percent} % changed: ${(median(bytes) / 1e6).toFixed(2)} MB, ${spread(ms)} ms, longest step ${spread(longest, 1)} ms (medians of 5)`,
+    )
+    const share = median(bytes) / all.bytes
+    check(
+      share < 0.005 + (2 * percent) / 100,
+      `${percent} % of the keys took ${(100 * share).toFixed(1)} % of the bytes of all`,
+    )
+  }
+}
+
+export default bench
