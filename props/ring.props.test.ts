@@ -12,6 +12,7 @@ import {
   Word,
 } from "../src/mailbox/layout.ts"
 import {
+  BatchCodec,
   type ChannelElement,
   type ControlElement,
   ElementKind,
@@ -149,10 +150,15 @@ function plain(element: ChannelElement): unknown {
   return [[...values], [...times], [...keyHashes]]
 }
 
+function plainContent(content: RecordBatch | Uint8Array): unknown {
+  const batch = content instanceof RecordBatch ? content : new BatchCodec(taggedCodec).decode(content)
+  return plain({ kind: ElementKind.DATA, batch })
+}
+
 type Step =
   | { readonly do: "data"; readonly sizes: readonly number[]; readonly timed: boolean }
   | { readonly do: "control"; readonly element: ControlElement }
-  | { readonly do: "poll" | "release" | "flush" }
+  | { readonly do: "poll" | "release" | "flush" | "announce" | "peek" }
 
 const exactSizes = [0, 1, 7, 8, 1024 - 256 - 48, 1024 - 256 - 47, 1024, 1025, 4096, 10_240]
 const sizes = fc.array(fc.oneof(fc.nat(40), fc.constantFrom(...exactSizes), fc.nat(3000)), {
@@ -168,6 +174,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant("data" as const), sizes, timed: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("control" as const), element: control }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("poll" as const, "release" as const, "flush" as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("announce" as const, "peek" as const) }) },
 )
 const capacityRecords = fc.oneof(fc.constantFrom(1, 2, 3, 4, 5, 7, 8, 9), fc.integer({ min: 1, max: 100 }))
 const startCursor = fc
@@ -179,13 +186,24 @@ const startCursor = fc
 const setup = fc.record({ capacityRecords, capacityBytes: fc.constantFrom(MIN_DATA_BYTES, 2048, 4096), startCursor })
 
 /** Counts what the runs reached: a property that never fills the ring proves little. */
-const reached = { dataRefused: 0, controlRefused: 0, unsent: 0, oversized: 0, delivered: 0, incomplete: 0 }
+const reached = {
+  dataRefused: 0,
+  controlRefused: 0,
+  unsent: 0,
+  oversized: 0,
+  delivered: 0,
+  incomplete: 0,
+  peeked: 0,
+  peekedShort: 0,
+}
 
 /** Runs the steps on the subject and on the model side by side. @returns what was delivered */
 function check(subject: Subject, model: Model, steps: readonly Step[]): unknown[] {
   const { sender, receiver } = subject
   const delivered: unknown[] = []
   let tag = 0
+  let units = 0
+  let announced = 0
 
   function offer(element: ChannelElement): void {
     const accepted = element.kind === ElementKind.DATA ? sender.offerData(element.batch) : sender.offerControl(element)
@@ -193,6 +211,7 @@ function check(subject: Subject, model: Model, steps: readonly Step[]): unknown[
       expect(model.accepts(element)).toBe(true)
       if (element.kind === ElementKind.DATA && element.batch.size > model.capacityRecords) reached.oversized++
       model.put(element)
+      units += unitsOf(element)
     } else if (model.accepts(element)) {
       // Only a batch that is still being sent may be the reason: RING-7.
       expect(sender.flush()).toBe(false)
@@ -242,7 +261,34 @@ function check(subject: Subject, model: Model, steps: readonly Step[]): unknown[
         receiver.release()
         model.release()
         break
+      case "announce": {
+        const unsent = sender.unsent?.records ?? 0
+        sender.announce({ checkpointId: ++announced, bornMs: announced / 2 })
+        const position = units - unsent
+        expect(receiver.announcement).toEqual({ checkpointId: announced, bornMs: announced / 2, position })
+        expect(sender.position).toBe(position)
+        break
+      }
+      case "peek":
+        peek()
+        break
     }
+  }
+
+  /** UC-1: what a receiver sees of the queue and what its sender has not sent whole make up what is on its way. */
+  function peek(): void {
+    const queue = receiver.peek()
+    const seen: unknown[] = []
+    for (let element = queue.next(); element !== undefined; element = queue.next()) {
+      seen.push(element.kind === ElementKind.DATA ? plainContent(element.content) : element)
+      reached.peeked++
+    }
+    const { unsent } = sender
+    if (unsent !== undefined) {
+      reached.peekedShort++
+      seen.push(plainContent(unsent.content))
+    }
+    expect(seen).toEqual(model.waiting.map(plain))
   }
 
   for (const current of steps) {
@@ -305,6 +351,8 @@ describe("mailbox laws", () => {
           let held = false
           let tag = 0
           return steps.map((current) => {
+            if (current.do === "announce") return subject.sender.announce({ checkpointId: 1, bornMs: 2 })
+            if (current.do === "peek") return subject.receiver.peek().next()?.kind
             if (current.do === "flush") return subject.sender.flush()
             if (current.do === "control") return subject.sender.offerControl(current.element)
             if (current.do === "data") {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import {
+  BatchCodec,
   type ChannelElement,
   type ControlElement,
   ElementKind,
@@ -8,7 +9,7 @@ import {
   MsgpackCodec,
   RecordBatch,
 } from "../records/index.ts"
-import type { ChannelReceiver, ChannelSender } from "./channel.ts"
+import type { ChannelReceiver, ChannelSender, QueuedData } from "./channel.ts"
 import { presetCursors } from "./layout.ts"
 import { createLocalChannel } from "./local-channel.ts"
 import { createRing, RingReceiver, RingSender } from "./spsc-ring.ts"
@@ -59,6 +60,10 @@ function take(receiver: ChannelReceiver): ChannelElement | undefined {
 /** What a test compares: data as its values. */
 function seen(element: ChannelElement | undefined): unknown {
   return element?.kind === ElementKind.DATA ? [...element.batch.values] : element
+}
+
+function contentOf({ content }: QueuedData): unknown[] {
+  return content instanceof RecordBatch ? content.values : new BatchCodec(new MsgpackCodec()).decode(content).values
 }
 
 const watermark = (timeMs: number): ControlElement => ({ kind: ElementKind.WATERMARK, timeMs })
@@ -216,6 +221,61 @@ describe.each(implementations)("%s", (_name, open) => {
     sender.offerControl(END)
     expect(() => sender.offerControl(IDLE)).toThrow(broken)
     expect(() => sender.offerData(numbers(0, 1))).toThrow(broken)
+  })
+
+  it("announces a barrier at once, beside whatever is queued, and rings", () => {
+    const { sender, receiver, wakes } = open(4)
+    expect(receiver.announcement).toBeUndefined()
+    sender.offerData(numbers(0, 4))
+    sender.offerControl(watermark(1))
+    const before = wakes.receiver
+    sender.announce({ checkpointId: 2 ** 40, bornMs: 1.5e12 + 0.25 })
+    expect(wakes.receiver).toBe(before + 1)
+    const announced = { checkpointId: 2 ** 40, bornMs: 1.5e12 + 0.25, position: 5 }
+    expect(receiver.announcement).toEqual(announced)
+    expect(receiver.announcement).toBe(receiver.announcement)
+    expect(sender.offerControl(barrier(2 ** 40))).toBe(true)
+    expect([sender.position, receiver.position]).toEqual([6, 0])
+    expect(seen(take(receiver))).toEqual([0, 1, 2, 3])
+    expect(receiver.position).toBe(4)
+    expect([take(receiver), take(receiver)]).toEqual([watermark(1), barrier(2 ** 40)])
+    expect(receiver.position).toBe(6)
+    expect(receiver.announcement).toEqual(announced)
+  })
+
+  it("forgets an announcement for a newer one", () => {
+    const { sender, receiver } = open(4)
+    sender.announce({ checkpointId: 1, bornMs: 10 })
+    sender.offerControl(IDLE)
+    sender.announce({ checkpointId: 2, bornMs: 20 })
+    expect(receiver.announcement).toEqual({ checkpointId: 2, bornMs: 20, position: 1 })
+  })
+
+  it("says of a barrier that it must not overtake", () => {
+    const { sender, receiver } = open(1)
+    const aligned: ControlElement = { kind: ElementKind.BARRIER, checkpointId: 3, bornMs: 7, aligned: true }
+    sender.offerControl(aligned)
+    expect(take(receiver)).toEqual(aligned)
+  })
+
+  it("peek() shows what is queued behind the element polled, and takes nothing", () => {
+    const { sender, receiver } = open(10)
+    for (const size of [2, 1]) sender.offerData(numbers(size, size))
+    sender.offerControl(watermark(3))
+    sender.offerData(numbers(5, 1))
+    expect(seen(receiver.poll())).toEqual([2, 3])
+    const peek = receiver.peek()
+    const shown = () => {
+      const element = peek.next()
+      return element?.kind === ElementKind.DATA ? [element.records, contentOf(element)] : element
+    }
+    expect([shown(), shown(), shown()]).toEqual([[1, [1]], watermark(3), [1, [5]]])
+    expect(shown()).toBeUndefined()
+    sender.offerControl(IDLE)
+    expect([shown(), shown()]).toEqual([IDLE, undefined])
+    expect([sender.inFlightRecords, receiver.position]).toEqual([4, 2])
+    receiver.release()
+    expect([seen(take(receiver)), take(receiver)]).toEqual([[1], watermark(3)])
   })
 
   it("prefers batches of a quarter of the credit, between 1 and 512", () => {

@@ -294,6 +294,38 @@ describe("RingReceiver", () => {
     }
   })
 
+  it("sees no announcement that is half written, and the one before it until then", () => {
+    const { words, sender, receiver } = open()
+    sender.announce({ checkpointId: 1, bornMs: 10 })
+    const first = receiver.announcement
+    // The sender has begun the next one, and stands still, or has died.
+    Atomics.add(words, Word.ANNOUNCED_SEQUENCE, 1)
+    Atomics.store(words, Word.ANNOUNCED_ID, -1)
+    expect(receiver.announcement).toBe(first)
+    sender.announce({ checkpointId: 2, bornMs: 20 })
+    expect(receiver.announcement).toEqual({ checkpointId: 2, bornMs: 20, position: 0 })
+  })
+
+  it("announces before it publishes what it has not sent, so that who sees that sees the announcement", () => {
+    const { words, sender, receiver } = open()
+    for (let records = 0; records < 3; records++) sender.offerData(sized(300))
+    expect(sender.unsent?.records).toBe(1)
+    sender.announce({ checkpointId: 1, bornMs: 10 })
+    receiver.poll()
+    receiver.release()
+    const stores: number[] = []
+    const store = Atomics.store
+    vi.spyOn(Atomics, "store").mockImplementation(((array: Int32Array, index: number, value: number) => {
+      stores.push(index)
+      return store(array, index, value)
+    }) as typeof Atomics.store)
+    const published = Atomics.load(words, Word.PUBLISHED)
+    expect(sender.flush()).toBe(true)
+    expect(stores).toEqual([Word.PUBLISHED])
+    expect(Atomics.load(words, Word.PUBLISHED)).not.toBe(published)
+    expect([receiver.announcement?.position, sender.position]).toEqual([2, 3])
+  })
+
   it("refuses memory that is no ring", () => {
     const ring = new SharedArrayBuffer(4096)
     const senderBell = { ring: () => undefined }
