@@ -20,11 +20,11 @@ export {
   type Pipeline,
   type PipelineContext,
   type PipelineOptions,
+  type PipelineTime,
   pipeline,
   type SinkHandle,
   type SourceOptions,
   type Stream,
-  type TimeDomain,
   type Watermarks,
   type WindowedStream,
   type WindowResult,
@@ -39,6 +39,7 @@ export type {
   MalformedRecord,
   Operator,
   OperatorContext,
+  OperatorWaiting,
   Output,
   Position,
   ReadContext,
@@ -55,7 +56,7 @@ export type {
 } from "./contracts/index.ts"
 export { EngineError } from "./errors/index.ts"
 export { from } from "./inline.ts"
-export type { JobMetrics, VertexMetrics } from "./observe/index.ts"
+export type { JobMetrics, VertexMetrics, WhyAnswer, WhyReport, WhyStep } from "./observe/index.ts"
 export {
   type Aggregates,
   count,

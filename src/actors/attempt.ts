@@ -1,6 +1,6 @@
 import { EngineError, fromPlainError, type PlainError } from "../errors/index.ts"
 import { heartbeat } from "../mailbox/index.ts"
-import { type JobMetrics, MetricsReader } from "../observe/index.ts"
+import { type JobMetrics, MetricsReader, type SubtaskReport } from "../observe/index.ts"
 import { type PhysicalPlan, workerOf } from "../plan/index.ts"
 import { type ChannelSize, createBuffers, firstSlotOf } from "./buffers.ts"
 import type {
@@ -19,8 +19,11 @@ import type { SplitCoordinator } from "./split-coordinator.ts"
 
 /** One worker of a running attempt, on a thread of its own or on the calling one. */
 export interface JobWorker {
-  /** Tells the worker something. Rejects when it is gone. */
-  tell<M extends keyof WorkerControl>(method: M, ...args: Parameters<WorkerControl[M]>): Promise<void>
+  /** Tells the worker something, or asks it. Rejects when it is gone. */
+  tell<M extends keyof WorkerControl>(
+    method: M,
+    ...args: Parameters<WorkerControl[M]>
+  ): Promise<ReturnType<WorkerControl[M]>>
   readonly ended: Promise<HostResult>
   close(): void
 }
@@ -158,6 +161,40 @@ export class Attempt {
 
   readMetrics(nowMs: number): JobMetrics {
     return this.#metrics.read(nowMs)
+  }
+
+  /** Records taken in and handed on, by vertex. */
+  totals(): readonly { readonly recordsIn: number; readonly recordsOut: number }[] {
+    return this.#metrics.totals()
+  }
+
+  /** Splits of a source that nobody has opened. */
+  splitsWaiting(vertex: number): number {
+    return this.#options.splits.get(vertex)?.waiting.length ?? 0
+  }
+
+  /** How every subtask stands; `silent` are workers that did not answer in time. */
+  async reports(
+    withinMs: number,
+  ): Promise<{ readonly subtasks: readonly SubtaskReport[]; readonly silent: readonly number[] }> {
+    let stopWaiting: (() => void) | undefined
+    const tooLate = new Promise<undefined>((resolve) => {
+      stopWaiting = this.#options.environment.after(withinMs, () => resolve(undefined))
+    })
+    const answers = await Promise.all(
+      this.#workers.map((worker) =>
+        Promise.race([
+          tooLate,
+          // One that is gone has nothing more to say, and is noticed by its end.
+          worker.tell("report").catch(() => []),
+        ]),
+      ),
+    )
+    stopWaiting?.()
+    return {
+      subtasks: answers.flatMap((reports) => reports ?? []),
+      silent: answers.flatMap((reports, worker) => (reports === undefined ? [worker] : [])),
+    }
   }
 
   async #outcomeOf(worker: JobWorker): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Committable, Operator, OperatorContext, Output } from "../contracts/index.ts"
 import { closest, EngineError } from "../errors/index.ts"
-import type { SubtaskMetrics } from "../observe/index.ts"
+import type { SubtaskMetrics, WaitingReport } from "../observe/index.ts"
 import { SinkOperator } from "../operators/index.ts"
 import type { PhysicalOperator, Vertex } from "../plan/index.ts"
 import type { RecordBatch } from "../records/index.ts"
@@ -248,6 +248,16 @@ export class Chain {
   restoreWatermark(watermarkMs: number): void {
     this.watermarkMs = watermarkMs
     for (const link of this.#links) link.context.watermarkMs = watermarkMs
+  }
+
+  /** What its operators wait for. */
+  get waiting(): readonly WaitingReport[] {
+    return this.#links.flatMap(({ physical, operator }) => {
+      const waiting = operator.waiting?.()
+      if (waiting === undefined) return []
+      const { what, count, nextMs, nextProcessingMs } = waiting
+      return [{ operatorId: physical.id, what, count, nextMs, nextProcessingMs }]
+    })
   }
 
   get hasSinks(): boolean {

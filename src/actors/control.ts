@@ -1,5 +1,6 @@
 import type { Committable } from "../contracts/index.ts"
 import type { PlainError } from "../errors/index.ts"
+import type { SubtaskReport } from "../observe/index.ts"
 import type { PlanOptions } from "../plan/index.ts"
 import type { BarrierMode, ChannelCounts } from "../snapshot/index.ts"
 import type { PartHandle } from "../snapshot/store/index.ts"
@@ -22,6 +23,8 @@ export interface WorkerControl {
   checkpointAborted(checkpointId: number): void
   /** At most once: sinks prepare what was written since the last cut, each subtask when it comes to it. */
   cutOutput(cutId: number): void
+  /** How its subtasks stand. Undefined while they are being built. */
+  report(): readonly SubtaskReport[] | undefined
   /** Drain: sources end, everything else follows. */
   stop(): void
   /** End now, without finishing. */

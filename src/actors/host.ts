@@ -65,6 +65,7 @@ export default async function host({ task, toMain, fromMain }: HostMessage): Pro
         checkpointAborted: (checkpointId) => runtime.checkpointAborted(checkpointId),
         cutOutput: (cutId) => runtime.cutOutput(cutId),
         setRate: (operatorId, rate) => runtime.setRate(operatorId, rate),
+        report: () => runtime.report(),
         stop: () => runtime.stop(),
         cancel: () => runtime.cancel(),
       }

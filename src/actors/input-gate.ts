@@ -1,5 +1,6 @@
 import { invariant } from "../errors/index.ts"
 import type { Announcement, ChannelReceiver, QueuedData } from "../mailbox/index.ts"
+import type { GateReport } from "../observe/index.ts"
 import {
   BatchCodec,
   type ChannelElement,
@@ -171,6 +172,20 @@ export class InputGate implements SubtaskInput {
   abortCheckpoint(checkpointId: number): void {
     this.#giveUp(checkpointId)
     this.#follow(this.#barriers.onAbort(checkpointId))
+  }
+
+  report(): GateReport {
+    const holder = this.#merger.holder
+    return {
+      type: "channels",
+      watermarkMs: this.#merger.combinedMs,
+      channels: this.#channels.map((_, channel) => ({
+        channel,
+        ...this.#merger.channel(channel),
+        held: this.#held[channel]!,
+      })),
+      holder: holder === -1 ? undefined : holder,
+    }
   }
 
   stop(): void {

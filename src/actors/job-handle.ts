@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { JobMetrics } from "../observe/index.ts"
+import type { JobMetrics, WhyReport } from "../observe/index.ts"
 import type { RestartPolicySpec } from "../snapshot/index.ts"
 import type { Duration } from "../time/index.ts"
 import type { Delivery } from "./checkpointing.ts"
@@ -131,6 +131,13 @@ export interface JobHandle {
   readCheckpoints(): CheckpointCounts
   /** One reading now. */
   readMetrics(): JobMetrics
+  /**
+   * Why there is no output: what the operator waits for, who holds its watermark back, and so on up to the source. Asks the
+   * workers, which costs nothing while nobody does. `text` is for people, the rest for programs.
+   * @param operatorId default: the first operator that waits for something
+   * @throws {EngineError} WHY_OPERATOR_UNKNOWN
+   */
+  why(operatorId?: string): Promise<WhyReport>
   /** Readings at an interval until the job ends. */
   metrics(options?: { readonly everyMs?: number }): AsyncIterableIterator<JobMetrics>
   /** Drains: sources stop, everything in flight is processed, windows fire, sinks commit. */

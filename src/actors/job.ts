@@ -1,7 +1,8 @@
 import type { Committable, Sink, Split } from "../contracts/index.ts"
 import { EngineError } from "../errors/index.ts"
-import type { JobMetrics } from "../observe/index.ts"
-import type { PhysicalOperator, PhysicalPlan } from "../plan/index.ts"
+import type { JobMetrics, SubtaskReport, WhyReport } from "../observe/index.ts"
+import type { JobView } from "../observe/why.ts"
+import { listChannels, type PhysicalOperator, type PhysicalPlan, workerOf } from "../plan/index.ts"
 import { createRestartPolicy, type RestartPolicy, type RestartPolicySpec } from "../snapshot/index.ts"
 import type { CheckpointStore, ClaimedSplit, ClaimLog, Manifest } from "../snapshot/store/index.ts"
 import type { AtMostOnce } from "./at-most-once.ts"
@@ -35,6 +36,19 @@ export interface JobOptions {
 interface Start {
   readonly manifest: Manifest | undefined
   readonly directory: string
+}
+
+/** A worker that says nothing for so long is busy in user code. */
+const REPORT_WITHIN_MS = 2000
+/** Between the two looks at a job that are compared. */
+const SECOND_LOOK_MS = 250
+
+/** What the subtasks said of themselves at one time. */
+interface Reports {
+  readonly subtasks: readonly SubtaskReport[]
+  /** Workers that did not answer. */
+  readonly silent: readonly number[]
+  readonly atMs: number
 }
 
 /**
@@ -119,6 +133,18 @@ export class Job implements JobHandle {
     return this.#lastMetrics
   }
 
+  async why(operatorId?: string): Promise<WhyReport> {
+    const { explainWhy } = await import("../observe/why.ts")
+    const attempt = this.#status === "running" ? this.#attempt : undefined
+    const before = await this.#reportsOf(attempt)
+    // What moves is told from what stands by a second look.
+    if (attempt !== undefined && before.silent.length === 0) {
+      await new Promise<void>((resolve) => void this.#environment.after(SECOND_LOOK_MS, resolve))
+    }
+    const after = before.silent.length === 0 ? await this.#reportsOf(attempt) : before
+    return explainWhy(this.#viewOf(before, after), operatorId)
+  }
+
   async *metrics(options: { readonly everyMs?: number } = {}): AsyncIterableIterator<JobMetrics> {
     const everyMs = options.everyMs ?? 1000
     let ended = false
@@ -179,6 +205,42 @@ export class Job implements JobHandle {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.cancel()
+  }
+
+  async #reportsOf(attempt: Attempt | undefined): Promise<Reports> {
+    const { subtasks, silent } = (await attempt?.reports(REPORT_WITHIN_MS)) ?? { subtasks: [], silent: [] }
+    return { subtasks, silent, atMs: this.#environment.now() }
+  }
+
+  #viewOf(before: Reports, { subtasks, silent, atMs }: Reports): JobView {
+    const { vertices, workers } = this.#plan
+    const totals = this.#attempt?.totals()
+    return {
+      jobName: this.jobName,
+      status: this.#status,
+      vertices: vertices.map(({ id, index, operators }) => ({
+        id,
+        operators: operators.map((operator) => operator.id),
+        recordsIn: totals?.[index]?.recordsIn ?? 0,
+        recordsOut: totals?.[index]?.recordsOut ?? 0,
+        splitsWaiting: this.#attempt?.splitsWaiting(index) ?? 0,
+      })),
+      channels: listChannels(this.#plan).map(({ edge, fromSubtask, toSubtask }) => ({
+        from: { vertex: edge.from, subtask: fromSubtask },
+        to: { vertex: edge.to, subtask: toSubtask },
+      })),
+      subtasks,
+      before: { subtasks: before.subtasks, agoMs: atMs - before.atMs },
+      silent: silent.map((worker) => ({
+        worker,
+        subtasks: vertices.flatMap(({ id, parallelism }) =>
+          Array.from({ length: parallelism }, (_, subtask) => subtask)
+            .filter((subtask) => workerOf(subtask, workers) === worker)
+            .map((subtask) => `${id}/${subtask}`),
+        ),
+      })),
+      nowMs: this.#environment.wallClock(),
+    }
   }
 
   get #hasEnded(): boolean {

@@ -49,7 +49,7 @@ function localWorker(plan: PhysicalPlan, { runId, buffers, main, checkpoints }: 
   })
   return {
     async tell(method, ...args) {
-      ;(runtime as WorkerControl as unknown as Record<string, (...values: unknown[]) => void>)[method]!(...args)
+      return (runtime as WorkerControl as unknown as Record<string, (...values: unknown[]) => never>)[method]!(...args)
     },
     ended: Promise.race([failed, started.then(() => runtime.run())]),
     close: () => undefined,

@@ -125,6 +125,11 @@ export class OutChannel {
     return !this.#blocked && !this.#hasOpen() && this.#sender.flush() && this.#sender.inFlightRecords === 0
   }
 
+  /** It has refused something that still waits. */
+  get full(): boolean {
+    return this.#blocked
+  }
+
   get inFlightRecords(): number {
     return this.#sender.inFlightRecords
   }

@@ -1,6 +1,6 @@
 import type { MalformedRecord, Position, ReadContext, Source, SourceBatch } from "../contracts/index.ts"
 import { describe } from "../errors/index.ts"
-import type { SubtaskMetrics } from "../observe/index.ts"
+import type { ReaderReport, SubtaskMetrics } from "../observe/index.ts"
 import type { EventTimeOptions } from "../plan/index.ts"
 import { badTime, HOLDS_NOBODY, IdleClock } from "../time/index.ts"
 import type { AlignedReader } from "./alignment-board.ts"
@@ -172,6 +172,31 @@ export class SourceReader implements SubtaskInput {
 
   noteHeld(): void {
     this.#idleClock.restart(this.#options.now())
+  }
+
+  report(): ReaderReport {
+    const { source, eventTime, alignment, now } = this.#options
+    const { watermarks, timeOf } = eventTime ?? {}
+    const slowest = alignment?.slowest
+    return {
+      type: "source",
+      label: source.label,
+      split: this.#reader === undefined && this.#batch === undefined ? undefined : this.#current?.split.id,
+      state: this.ended ? "ended" : this.paused ? "paused" : this.idle ? "idle" : "reading",
+      hasEventTime: eventTime !== undefined,
+      watermarkMs: this.watermarkMs,
+      splitWatermarkMs: this.#stamping.watermarkMs,
+      newestMs: this.#stamping.newestMs,
+      boundMs: timeOf !== undefined && watermarks?.kind === "bounded" ? watermarks.boundMs : undefined,
+      holdsForSplits: this.#hold,
+      quietMs: this.#idleClock.quietMs(now()),
+      idleAfterMs: eventTime?.idleAfterMs ?? Number.POSITIVE_INFINITY,
+      slowest:
+        slowest === undefined
+          ? undefined
+          : { vertex: slowest.vertex, subtask: slowest.subtask, watermarkMs: slowest.markMs },
+      maxDriftMs: eventTime?.alignment?.maxDriftMs,
+    }
   }
 
   stop(): void {

@@ -63,7 +63,7 @@ function threadWorkforce(pool: WorkerPool, taskOf: (worker: number, context: Wor
       const running = pool.start(taskOf(worker, context), context.main)
       return {
         tell: async (method, ...args) => {
-          await running.control.call(method, ...(args as never))
+          return (await running.control.call(method, ...(args as never))) as never
         },
         ended: running.ended,
         close: () => running.close(),

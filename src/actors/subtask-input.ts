@@ -1,3 +1,4 @@
+import type { GateReport, ReaderReport } from "../observe/index.ts"
 import type { Chain } from "./chain.ts"
 import type { InFlightSource } from "./in-flight.ts"
 import type { SplitProgress } from "./split-coordinator.ts"
@@ -53,6 +54,8 @@ export interface SubtaskInput {
   readonly received: readonly number[]
   /** The checkpoint is off: as if it had never been asked for. */
   abortCheckpoint(checkpointId: number): void
+  /** How it stands, for `why`. Channels are numbered in their order here. */
+  report(): GateReport | ReaderReport
   /** Drain: take no new input from outside; what was taken is still processed. */
   stop(): void
   /** The job ends without finishing this input. */

@@ -1,4 +1,4 @@
-import type { Counter, SubtaskMetrics } from "../observe/index.ts"
+import type { Counter, SubtaskMetrics, SubtaskReport } from "../observe/index.ts"
 import { ElementKind, END, IDLE } from "../records/index.ts"
 import type { PartHandle, PartWriter } from "../snapshot/store/index.ts"
 import { PartChain } from "../snapshot/store/part-chain.ts"
@@ -186,6 +186,32 @@ export class Subtask {
     const captured = this.#capture !== undefined && this.#advanceCapture(this.#capture)
     const outcome = this.#stepPhase(budget)
     return captured && outcome !== "done" ? "progressed" : outcome
+  }
+
+  /** How it stands, for `why`. */
+  report(): SubtaskReport {
+    const { sent, received } = this.#options.channels
+    const input = this.input.report()
+    return {
+      vertex: this.vertex,
+      subtask: this.subtask,
+      phase: this.#phase,
+      watermarkMs: this.#sentWatermarkMs,
+      blocked: this.#chain.blocked,
+      busyMs: this.#metrics.get("busyMs"),
+      backpressuredMs: this.#metrics.get("backpressuredMs"),
+      fullChannels: this.#outputs.flatMap((channel, index) => (channel.full ? [sent[index]!] : [])),
+      sinksPrepare: this.#sinksPrepare,
+      input:
+        input.type === "source"
+          ? input
+          : {
+              ...input,
+              channels: input.channels.map((each) => ({ ...each, channel: received[each.channel]! })),
+              holder: input.holder === undefined ? undefined : received[input.holder]!,
+            },
+      waiting: this.#chain.waiting,
+    }
   }
 
   /** The checkpoint is durable, and what its sinks prepared is committed. */

@@ -1,5 +1,6 @@
 import { EngineError, toPlainError } from "../errors/index.ts"
 import { Sleeper } from "../mailbox/index.ts"
+import type { SubtaskReport } from "../observe/index.ts"
 import type { PhysicalPlan, Vertex } from "../plan/index.ts"
 import type { PartWriter } from "../snapshot/store/index.ts"
 import type { HostResult, MainControl, SharedBuffers, WorkerCheckpoints, WorkerControl } from "./control.ts"
@@ -137,6 +138,10 @@ export class WorkerRuntime implements WorkerControl {
         if (reader.operatorId === operatorId) reader.setRate(recordsPerSecond)
       }
     })
+  }
+
+  report(): readonly SubtaskReport[] | undefined {
+    return this.#deployment?.subtasks.map((subtask) => subtask.report())
   }
 
   stop(): void {

@@ -8,7 +8,7 @@ export type InlineRunner = (graph: LogicalGraph) => Promise<Readonly<Record<stri
  * What the times of a pipeline's records are: when they happened (`event`), when a source read them (`ingestion`), or none,
  * with windows that go by the clock (`processing`).
  */
-export type TimeDomain = "event" | "ingestion" | "processing"
+export type PipelineTime = "event" | "ingestion" | "processing"
 
 /** Collects the nodes that streams add while a pipeline is being described. */
 export class GraphBuilder {
@@ -18,9 +18,9 @@ export class GraphBuilder {
   /** Present for the inline form (`from(...)`), which needs no pipeline module. */
   readonly inlineRunner: InlineRunner | undefined
   /** Windows and timers that are not told otherwise go by this. */
-  readonly time: TimeDomain
+  readonly time: PipelineTime
 
-  constructor(options: { jobName: string; keyGroups: number; time?: TimeDomain; inlineRunner?: InlineRunner }) {
+  constructor(options: { jobName: string; keyGroups: number; time?: PipelineTime; inlineRunner?: InlineRunner }) {
     this.#jobName = options.jobName
     this.#keyGroups = options.keyGroups
     this.time = options.time ?? "event"

@@ -3,7 +3,7 @@ import type { Source } from "../contracts/index.ts"
 import { closest, describe as describeValue, EngineError } from "../errors/index.ts"
 import type { LogicalGraph } from "../plan/index.ts"
 import { DEFAULT_KEY_GROUPS } from "../state/index.ts"
-import { GraphBuilder, type InlineRunner, type TimeDomain } from "./graph-builder.ts"
+import { GraphBuilder, type InlineRunner, type PipelineTime } from "./graph-builder.ts"
 import { resolveEventTime, type SourceOptions } from "./source-options.ts"
 import { mainOf, Stream } from "./stream.ts"
 
@@ -22,7 +22,7 @@ export interface PipelineOptions<P extends Params> {
    * What time is in this pipeline. Default `event`: what each source's `time` says. `ingestion`: sources without a `time` stamp
    * their records with the clock. `processing`: windows go by the clock, and records need no time.
    */
-  readonly time?: TimeDomain
+  readonly time?: PipelineTime
 }
 
 /** What a pipeline function gets. */

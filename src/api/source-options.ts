@@ -8,7 +8,7 @@ import {
   type WatermarkGenerator,
   type WatermarkSpec,
 } from "../time/index.ts"
-import type { TimeDomain } from "./graph-builder.ts"
+import type { PipelineTime } from "./graph-builder.ts"
 
 /** How a source's records get their event time, and when it says that none older will come. */
 export interface SourceOptions<T> {
@@ -58,7 +58,7 @@ const DEFAULT_TICK_MS = 200
 /** Checks the options and fills in the defaults. @returns undefined for a stream without event time @throws {EngineError} SOURCE_TIME_MISSING, OPTION_INVALID, DURATION_INVALID */
 export function resolveEventTime<T>(
   options: SourceOptions<T>,
-  pipeline: { readonly time: TimeDomain; readonly bounded: boolean },
+  pipeline: { readonly time: PipelineTime; readonly bounded: boolean },
 ): EventTimeOptions | undefined {
   const time = options.time ?? (pipeline.time === "ingestion" ? "ingestion" : undefined)
   if (time === undefined) {

@@ -151,6 +151,10 @@ export class FakeJob implements JobHandle {
     return { completed: 0, failed: 0, last: undefined }
   }
 
+  why(): Promise<never> {
+    throw new Error("nobody asks a job that is not there")
+  }
+
   async *metrics(): AsyncIterableIterator<JobMetrics> {
     yield* this.#readings
     await this.done.catch(() => undefined)

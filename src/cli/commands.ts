@@ -257,6 +257,39 @@ const STATUS: CommandSpec = {
   ],
 }
 
+const WHY: CommandSpec = {
+  name: "why",
+  summary: "Say why a running job emits nothing.",
+  details: [
+    "Follows what holds an operator up to its cause: the window or timer that waits, the watermark it waits for, the input and the " +
+      "source split that keep that watermark back, and whether this one is idle, paused, behind, or waits for input. Costs the job " +
+      "nothing while nobody asks.",
+  ],
+  arguments: [
+    JOB,
+    {
+      name: "operator",
+      summary:
+        "The id of an operator. Left out: the first one that waits for something. `millrace plan` shows the ids.",
+      optional: true,
+    },
+  ],
+  options: [
+    {
+      name: "format",
+      kind: { type: "choice", choices: ["text", "json"] },
+      value: "format",
+      summary: "text, or json for programs.",
+      default: "text",
+    },
+  ],
+  tables: [JOB_EXIT_CODES],
+  examples: [
+    { line: "millrace why airport-delays", does: "the first operator that waits" },
+    { line: "millrace why airport-delays window-1", does: "one operator" },
+  ],
+}
+
 const STOP: CommandSpec = {
   name: "stop",
   summary: "Drain a running job.",
@@ -281,4 +314,4 @@ const CANCEL: CommandSpec = {
   examples: [{ line: "millrace cancel airport-delays", does: "ends it at once" }],
 }
 
-export const COMMANDS: readonly CommandSpec[] = [RUN, PLAN, STATUS, STOP, CANCEL]
+export const COMMANDS: readonly CommandSpec[] = [RUN, PLAN, STATUS, WHY, STOP, CANCEL]

@@ -54,6 +54,8 @@ async function executeCommand(line: CommandLine & { kind: "command" }, io: Io, v
     }
     case "status":
       return (await import("./status-command.ts")).statusCommand({ io, args, values, verbose })
+    case "why":
+      return (await import("./why-command.ts")).whyCommand({ io, args, values, verbose })
     case "stop":
     case "cancel":
       return (await import("./end-command.ts")).endCommand({ io, args, values, verbose }, line.command.name)

@@ -42,6 +42,17 @@ export interface OperatorContext {
   setAlarm(timeMs: number): void
 }
 
+/** Windows or timers that have not fired. */
+export interface OperatorWaiting {
+  readonly what: "window" | "timer"
+  /** How many; at least 1. */
+  readonly count: number
+  /** The watermark at which the next one fires: event-time ms, +Infinity for the end of input; undefined when none waits for one. */
+  readonly nextMs?: number
+  /** When the next one fires by the clock: epoch ms; undefined when none waits for it. */
+  readonly nextProcessingMs?: number
+}
+
 /**
  * One step of a pipeline, as one parallel instance sees it. Pure but for its context: it knows no thread, awaits nothing,
  * and does a bounded amount of work per call.
@@ -85,6 +96,8 @@ export interface Operator<In = unknown, Out = unknown> {
    * parallelism has not changed. The operator says how they become one
    */
   restoreValue?(values: readonly unknown[]): void
+  /** What keeps it from emitting, asked when somebody wonders (`millrace why`); undefined when nothing does. */
+  waiting?(): OperatorWaiting | undefined
   /** `failed` is true when the job did not end well. Must not throw. */
   close?(failed: boolean): void | Promise<void>
 }

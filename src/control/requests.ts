@@ -1,11 +1,14 @@
 import type { JobHandle } from "../actors/index.ts"
 import { closest, EngineError } from "../errors/index.ts"
+import type { WhyReport } from "../observe/index.ts"
 import { type EndReport, endReport, type StatusReport, statusReport } from "./status-report.ts"
 
 /** What can be asked of a running job: by kind, the params and the result. Both plain JSON. A new kind: a row here and one below. */
 export interface Requests {
   /** How it goes. */
   status: { readonly params: object; readonly result: StatusReport }
+  /** Why there is no output: of the job, or of one operator. */
+  why: { readonly params: { readonly operator?: string }; readonly result: WhyReport }
   /** Drains; answers when the job has ended. */
   stop: { readonly params: object; readonly result: EndReport }
   /** Ends at once; answers when the job has ended. */
@@ -34,6 +37,12 @@ type Answers = {
 /** Params come from outside: whoever reads one checks it, and refuses it by `invalidParam`. */
 const ANSWERS: Answers = {
   status: ({ job, pid, now }) => statusReport(job, pid, now()),
+  why({ job }, { operator }) {
+    if (operator !== undefined && typeof operator !== "string") {
+      throw invalidParam("operator", operator, "an operator's id, or leave it out")
+    }
+    return job.why(operator)
+  },
   async stop({ job, note }) {
     note("stopping, as another process asked: sources end and everything in flight is processed")
     return endReport(await job.stop())

@@ -2,3 +2,5 @@
 export type { JobMetrics, VertexMetrics } from "./job-metrics.ts"
 export { MetricsReader, type VertexShape } from "./metrics-reader.ts"
 export { type Counter, createMetricsBuffer, SubtaskMetrics } from "./subtask-metrics.ts"
+export type { ChannelReport, GateReport, ReaderReport, SubtaskReport, WaitingReport } from "./subtask-report.ts"
+export type { WhyAnswer, WhyReport, WhyStep } from "./why-report.ts"

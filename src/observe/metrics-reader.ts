@@ -38,6 +38,14 @@ export class MetricsReader {
     this.#previousMs = startedMs
   }
 
+  /** Records taken in and handed on since the start, by vertex: no reading, rates go on as they were. */
+  totals(): readonly { readonly recordsIn: number; readonly recordsOut: number }[] {
+    return this.#subtasks.map((subtasks) => ({
+      recordsIn: subtasks.reduce((sum, subtask) => sum + subtask.get("recordsIn"), 0),
+      recordsOut: subtasks.reduce((sum, subtask) => sum + subtask.get("recordsOut"), 0),
+    }))
+  }
+
   read(nowMs: number): JobMetrics {
     const seconds = Math.max(nowMs - this.#previousMs, 1) / 1000
     this.#previousMs = nowMs

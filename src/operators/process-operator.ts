@@ -1,4 +1,4 @@
-import type { Operator, OperatorContext, Output } from "../contracts/index.ts"
+import type { Operator, OperatorContext, OperatorWaiting, Output } from "../contracts/index.ts"
 import { describe, EngineError } from "../errors/index.ts"
 import { NO_TIME } from "../records/index.ts"
 import { type Key, type KeyedStore, keyIdentity, type StateCodec, type StateTable, TimerTable } from "../state/index.ts"
@@ -116,6 +116,18 @@ export class ProcessOperator<In, Out, K extends Key = Key, States extends StateD
       this.#alarmed = false
       run.setAlarm()
       return
+    }
+  }
+
+  waiting(): OperatorWaiting | undefined {
+    const { queue, processingQueue } = this.#run
+    const count = queue.size + processingQueue.size
+    if (count === 0) return undefined
+    return {
+      what: "timer",
+      count,
+      ...(queue.size === 0 ? {} : { nextMs: queue.nextMs }),
+      ...(processingQueue.size === 0 ? {} : { nextProcessingMs: processingQueue.nextMs }),
     }
   }
 

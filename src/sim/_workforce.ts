@@ -102,17 +102,20 @@ export class SimWorker implements JobWorker {
     this.ended.catch(() => undefined)
   }
 
-  async tell<M extends keyof WorkerControl>(method: M, ...args: Parameters<WorkerControl[M]>): Promise<void> {
+  async tell<M extends keyof WorkerControl>(
+    method: M,
+    ...args: Parameters<WorkerControl[M]>
+  ): Promise<ReturnType<WorkerControl[M]>> {
     if (this.#closed) throw this.#gone()
     const sent = structuredClone(args)
-    return new Promise<void>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       this.#pending.add(reject)
       this.#lanes.calls.push(describeCall(method, args), () => {
         if (!this.#alive) return
-        ;(this.#runtime as unknown as Record<string, (...values: unknown[]) => void>)[method]!(...sent)
+        const answer = (this.#runtime as unknown as Record<string, (...values: unknown[]) => never>)[method]!(...sent)
         this.#lanes.answers.push(`to ${method}`, () => {
           this.#pending.delete(reject)
-          resolve()
+          resolve(answer)
         })
       })
     })

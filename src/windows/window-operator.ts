@@ -1,4 +1,4 @@
-import type { Aggregate, Operator, OperatorContext, Output } from "../contracts/index.ts"
+import type { Aggregate, Operator, OperatorContext, OperatorWaiting, Output } from "../contracts/index.ts"
 import { describe, EngineError } from "../errors/index.ts"
 import { type Key, keyIdentity, type StateTable, stateCodecOf } from "../state/index.ts"
 import type { Pane } from "./_pane.ts"
@@ -63,6 +63,11 @@ export class TumblingWindowOperator<In, K extends Key, Acc, R, Out> implements O
 
   get pending(): boolean {
     return this.#due.length > 0
+  }
+
+  waiting(): OperatorWaiting | undefined {
+    const next = this.#panes.open[0]
+    return next === undefined ? undefined : { what: "window", count: this.windows, nextMs: next.end - 1 }
   }
 
   /** Windows that hold state: open ones and those not emitted to the end. */

@@ -54,12 +54,18 @@ async function listening(jobs: number): Promise<void> {
   while (entries() < jobs) await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
-test("status shows a running job; stop drains it, and both processes say so", async () => {
+test("status shows a running job, why says what it waits for; stop drains it, and both processes say so", async () => {
   const job = start()
   await listening(1)
   expect((await millrace("status")).stdout).toMatch(/^job .*\nendless-print +\d+ +\S+ +running/)
   const one = JSON.parse((await millrace("status", "endless-print", "--format", "json")).stdout) as object
   expect(one).toMatchObject({ jobName: "endless-print", pid: job.child.pid, status: "running", restarts: 0 })
+  const why = JSON.parse((await millrace("why", "endless-print", "--format", "json")).stdout) as object
+  expect(why).toMatchObject({ jobName: "endless-print", answer: "nothing-waits" })
+  expect(await millrace("why", "endless-print", "print-9")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("WHY_OPERATOR_UNKNOWN"),
+  })
   const stopped = await millrace("stop", "endless-print")
   expect(stopped).toMatchObject({ code: 0, stdout: expect.stringMatching(/^endless-print stopped after/) })
   const { code, stderr } = await job.ended
