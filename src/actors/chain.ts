@@ -269,16 +269,30 @@ export class Chain {
     return this.#sinks.reduce((sum, { operator }) => sum + operator.recordsWritten, 0)
   }
 
-  /** Makes all that was written durable. @returns what the sinks are to commit, by operator id */
-  async prepareCommit(checkpointId: number): Promise<Record<string, readonly Committable[]>> {
+  /**
+   * Makes all that was written durable.
+   * @param onCut called once when records may come again, at the latest before it resolves
+   * @returns what the sinks are to commit, by operator id
+   */
+  async prepareCommit(
+    checkpointId: number,
+    onCut: () => void = () => undefined,
+  ): Promise<Record<string, readonly Committable[]>> {
     const prepared: Record<string, readonly Committable[]> = {}
-    for (const { id, operator } of this.#sinks) {
-      try {
-        prepared[id] = await operator.prepareCommit(checkpointId)
-      } catch (error) {
-        throw operatorFailure(error, id, this.#subtask)
-      }
+    let uncut = this.#sinks.length
+    const onSinkCut = (): void => {
+      uncut -= 1
+      if (uncut === 0) onCut()
     }
+    await Promise.all(
+      this.#sinks.map(async ({ id, operator }) => {
+        try {
+          prepared[id] = await operator.prepareCommit(checkpointId, onSinkCut)
+        } catch (error) {
+          throw operatorFailure(error, id, this.#subtask)
+        }
+      }),
+    )
     return prepared
   }
 

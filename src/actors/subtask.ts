@@ -5,6 +5,7 @@ import { PartChain } from "../snapshot/store/part-chain.ts"
 import type { Chain } from "./chain.ts"
 import type { PreparedBySink, SubtaskShare } from "./control.ts"
 import type { OutChannel } from "./out-channel.ts"
+import { OutputCut } from "./output-cut.ts"
 import type { BarrierMark, InputSnapshot, SubtaskInput } from "./subtask-input.ts"
 import { SubtaskSnapshot } from "./subtask-snapshot.ts"
 
@@ -125,8 +126,7 @@ export class Subtask {
   readonly #parts = new PartChain()
   #capture: Capture | undefined
   #budget = STEP_BUDGET
-  #sinksPrepare = false
-  #sinkFailure: { readonly error: unknown } | undefined
+  readonly #cut: OutputCut
   /** What sinks prepared and nobody has said is committed, with the checkpoint whose share it was in last. */
   #uncommitted: { readonly checkpointId: number; readonly prepared: PreparedBySink }[] = []
 
@@ -139,6 +139,7 @@ export class Subtask {
     this.#outputs = options.outputs
     this.#metrics = options.metrics
     this.#wake = options.wake
+    this.#cut = new OutputCut(options.chain, options.wake)
     this.#lastEndMs = options.startedMs
   }
 
@@ -182,7 +183,7 @@ export class Subtask {
 
   /** @param budget records it may take at most */
   step(budget: number = STEP_BUDGET): StepOutcome {
-    if (this.#sinkFailure !== undefined) throw this.#sinkFailure.error
+    this.#cut.check()
     const captured = this.#capture !== undefined && this.#advanceCapture(this.#capture)
     const outcome = this.#stepPhase(budget)
     return captured && outcome !== "done" ? "progressed" : outcome
@@ -201,7 +202,7 @@ export class Subtask {
       busyMs: this.#metrics.get("busyMs"),
       backpressuredMs: this.#metrics.get("backpressuredMs"),
       fullChannels: this.#outputs.flatMap((channel, index) => (channel.full ? [sent[index]!] : [])),
-      sinksPrepare: this.#sinksPrepare,
+      sinksPrepare: this.#cut.holds,
       input:
         input.type === "source"
           ? input
@@ -227,19 +228,8 @@ export class Subtask {
 
   /** At most once: sinks prepare what was written so far, without a barrier. Not while they are still at it. */
   cutOutput(cutId: number): void {
-    if (this.#phase !== SubtaskPhase.RUNNING || this.#sinksPrepare || !this.#chain.hasSinks) return
-    this.#sinksPrepare = true
-    this.#chain.prepareCommit(cutId).then(
-      (prepared) => {
-        this.#sinksPrepare = false
-        this.#options.outputCut(prepared)
-        this.#wake()
-      },
-      (error: unknown) => {
-        this.#sinkFailure = { error }
-        this.#wake()
-      },
-    )
+    if (this.#phase !== SubtaskPhase.RUNNING || this.#cut.underWay || !this.#chain.hasSinks) return
+    this.#cut.begin(cutId, (prepared) => this.#options.outputCut(prepared))
   }
 
   #stepPhase(budget: number): StepOutcome {
@@ -295,7 +285,7 @@ export class Subtask {
     if (due !== undefined && this.#overtakes(due)) this.#makeWay(due)
     else if (overflowed > 0) this.#chain.endOverflow()
     // What fires while the sinks cut their output would belong to either side.
-    if (!this.#sinksPrepare) {
+    if (!this.#cut.holds) {
       const advanced = this.#chain.advance()
       if (due !== undefined && this.#mayOvertake(due)) {
         this.#takeCapture(due)
@@ -306,8 +296,9 @@ export class Subtask {
     }
     if (this.#handOnProgress()) moved = true
     else if (due !== undefined) {
-      if (this.#capture === undefined && !this.#sinksPrepare) this.#takeCapture(due)
-    } else if (this.#sinksPrepare) {
+      // The sinks may still be at the checkpoint before, which was given up.
+      if (this.#capture === undefined && !this.#cut.underWay) this.#takeCapture(due)
+    } else if (this.#cut.holds) {
       // What comes now belongs to the next checkpoint: it waits until the sinks have cut their output.
       this.input.noteHeld?.()
       return moved ? "progressed" : "blocked"
@@ -353,7 +344,8 @@ export class Subtask {
 
   /** What operators have been given they have emitted: that channels are full does not matter. */
   #mayOvertake(due: BarrierMark): boolean {
-    return this.#overtakes(due) && this.#capture === undefined && this.#chain.nothingPending
+    const free = this.#capture === undefined && !this.#cut.underWay
+    return free && this.#overtakes(due) && this.#chain.nothingPending
   }
 
   #dropCapture(): void {
@@ -372,7 +364,7 @@ export class Subtask {
       for (const channel of this.#outputs) channel.watermark(this.#sentWatermarkMs)
       return true
     }
-    if (input.ended && input.barrierDue === undefined && this.#capture === undefined && !this.#sinksPrepare) {
+    if (input.ended && input.barrierDue === undefined && this.#capture === undefined && !this.#cut.underWay) {
       this.#phase = SubtaskPhase.FINISHING
       if (this.#chain.watermarkMs < Number.POSITIVE_INFINITY) this.#chain.beginWatermark(Number.POSITIVE_INFINITY)
       return true
@@ -468,19 +460,10 @@ export class Subtask {
     }
     this.#capture = capture
     if (!chain.hasSinks) return
-    this.#sinksPrepare = true
-    chain.prepareCommit(checkpointId).then(
-      (prepared) => {
-        this.#sinksPrepare = false
-        capture.prepared = prepared
-        this.#keep(checkpointId, prepared)
-        this.#wake()
-      },
-      (error: unknown) => {
-        this.#sinkFailure = { error }
-        this.#wake()
-      },
-    )
+    this.#cut.begin(checkpointId, (prepared) => {
+      capture.prepared = prepared
+      this.#keep(checkpointId, prepared)
+    })
   }
 
   /** Writes some more of the snapshot; acknowledges when it is durable. @returns true when it did something */

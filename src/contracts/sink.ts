@@ -54,6 +54,8 @@ export interface SinkWriter<T> {
    * What it answers may be committed later than asked: with a later checkpoint, when this one fails.
    */
   prepareCommit?(checkpointId: number): Promise<readonly Committable[]>
+  /** True: `write` may be called again while the promise of `prepareCommit` is pending. Without it records wait for that. */
+  readonly writesWhilePreparing?: boolean
   /** Releases files and connections. `failed` is true when the job did not end well: leave nothing half-written behind. */
   close?(failed: boolean): void | Promise<void>
 }

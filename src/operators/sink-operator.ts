@@ -69,12 +69,16 @@ export class SinkOperator<T> implements Operator<T, never> {
   }
 
   /**
-   * Writes all that is gathered, then lets the writer make it ready to commit. No records may come until it has resolved.
+   * Writes all that is gathered, then lets the writer make it ready to commit. No records may come until `onCut` is called:
+   * the next ones belong to the next commit.
    * @returns what the committer needs; rejects with the first failure of a write
    */
-  async prepareCommit(checkpointId: number): Promise<readonly Committable[]> {
+  async prepareCommit(checkpointId: number, onCut: () => void = () => undefined): Promise<readonly Committable[]> {
     await this.#writeAll()
-    return (await this.#writer.prepareCommit?.(checkpointId)) ?? []
+    const prepared = this.#writer.prepareCommit?.(checkpointId)
+    if (this.#writer.writesWhilePreparing !== true) await prepared
+    onCut()
+    return (await prepared) ?? []
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { Committable, Sink, SinkContext, SinkJobContext, SinkKind, SinkWriter } from "../contracts/index.ts"
-import type { CheckpointEnd, Restart, SinkAction, SinkSchedule } from "./_sink-schedule.ts"
+import type { Restart, SinkAction, SinkSchedule } from "./_sink-schedule.ts"
 
 export interface SinkDrillOptions<T> {
   /** Makes the sink as a process or a worker does, when it loads the pipeline. */
@@ -16,6 +16,8 @@ export interface SinkDrillOptions<T> {
 export class DrillFailure extends Error {
   override readonly name = "DrillFailure"
 }
+
+type CheckpointAction = Omit<Extract<SinkAction, { readonly type: "checkpoint" }>, "type">
 
 /** A published checkpoint: what of the input it covers, and what is to be committed. */
 interface Manifest {
@@ -80,7 +82,7 @@ export class SinkDrill<T> {
       case "write":
         return this.#write(action.subtask % this.#writers.length, action.records)
       case "checkpoint":
-        return this.#takeCheckpoint(action.end, action.share, action.restart, false)
+        return this.#takeCheckpoint(action, false)
       case "crash":
         return this.#crash(action.restart)
     }
@@ -106,16 +108,24 @@ export class SinkDrill<T> {
     }
   }
 
-  async #takeCheckpoint(end: CheckpointEnd, share: number, restart: Restart, final: boolean): Promise<void> {
+  async #takeCheckpoint({ end, share, meanwhile, restart }: CheckpointAction, final: boolean): Promise<void> {
     const id = ++this.#checkpoint
     const name = final ? "the last checkpoint" : `checkpoint ${id}`
-    const preparing = end === "crash-while-preparing" ? share % this.#writers.length : this.#writers.length
-    for (let subtask = 0; subtask < preparing; subtask++) {
+    const position = this.#position
+    const preparing = this.#writers.slice(0, end === "crash-while-preparing" ? share % this.#writers.length : undefined)
+    const prepared = preparing.map((writer, subtask) => {
       this.log.push(`subtask ${subtask} prepares ${name}`)
-      const prepared = await this.#call("prepareCommit", async () =>
-        this.#writers[subtask]!.prepareCommit?.(final ? FINAL_CHECKPOINT : id),
-      )
-      this.#uncommitted.push(...(prepared ?? []).map(throughJson))
+      return this.#call("prepareCommit", async () => writer.prepareCommit?.(final ? FINAL_CHECKPOINT : id))
+    })
+    // Of one that fails the others are waited for as well: nothing may go on behind the comparison.
+    const settled = Promise.allSettled(prepared)
+    if (meanwhile > 0 && !final && this.#writers.every(({ writesWhilePreparing }) => writesWhilePreparing === true)) {
+      this.log.push("while they do, records of the next one come")
+      await this.#write(0, meanwhile)
+    }
+    await settled
+    for (const committables of await Promise.all(prepared)) {
+      this.#uncommitted.push(...(committables ?? []).map(throughJson))
     }
     if (end === "crash-while-preparing" || end === "crash-before-publishing") return this.#crash(restart)
     if (end === "given-up") {
@@ -130,7 +140,7 @@ export class SinkDrill<T> {
       this.#writers = []
     }
     this.log.push(`${name} is published`)
-    const manifest = { id, position: this.#position, committables: this.#uncommitted, final }
+    const manifest = { id, position, committables: this.#uncommitted, final }
     this.#published.push(manifest)
     this.#uncommitted = []
     if (end === "crash-before-commit") return this.#crash(restart)
@@ -217,7 +227,7 @@ export class SinkDrill<T> {
   async #finish({ end, share, restart }: SinkSchedule): Promise<void> {
     // The input ends where it ends: what was written once is written again before that.
     if (this.#position < this.#reached) await this.#write(0, this.#reached - this.#position)
-    await this.#takeCheckpoint(end, share, { ...restart, damaged: false }, true)
+    await this.#takeCheckpoint({ end, share, meanwhile: 0, restart: { ...restart, damaged: false } }, true)
     if (end === "complete") return
     // All subtasks had ended: they only say so again, and the job commits what is left, which is nothing.
     for (const writer of this.#writers) await this.#call("close", async () => writer.close?.(false))

@@ -25,7 +25,13 @@ export interface Restart {
 
 export type SinkAction =
   | { readonly type: "write"; readonly subtask: number; readonly records: number }
-  | { readonly type: "checkpoint"; readonly end: CheckpointEnd; readonly share: number; readonly restart: Restart }
+  | {
+      readonly type: "checkpoint"
+      readonly end: CheckpointEnd
+      readonly share: number
+      readonly meanwhile: number
+      readonly restart: Restart
+    }
   | { readonly type: "crash"; readonly restart: Restart }
 
 export interface SinkSchedule {
@@ -43,6 +49,7 @@ const MAX_RECORDS = 5
 /** Schedules, shrinking to few actions, one subtask, and checkpoints without trouble. */
 export function sinkSchedules(fc: typeof import("fast-check")): Arbitrary<SinkSchedule> {
   const parallelism = fc.integer({ min: 1, max: MAX_SUBTASKS })
+  const meanwhile = fc.integer({ min: 0, max: 2 })
   const share = fc.integer({ min: 0, max: MAX_SUBTASKS })
   const restart: Arbitrary<Restart> = fc.record({
     crash: fc.constantFrom("process" as const, "worker" as const),
@@ -70,7 +77,7 @@ export function sinkSchedules(fc: typeof import("fast-check")): Arbitrary<SinkSc
         records: fc.integer({ min: 1, max: MAX_RECORDS }),
       }),
     },
-    { weight: 4, arbitrary: fc.record({ type: fc.constant("checkpoint" as const), end, share, restart }) },
+    { weight: 4, arbitrary: fc.record({ type: fc.constant("checkpoint" as const), end, share, meanwhile, restart }) },
     { weight: 1, arbitrary: fc.record({ type: fc.constant("crash" as const), restart }) },
   )
   return fc.record({

@@ -6,8 +6,9 @@ import type { Encoder } from "./_encoder.ts"
 import { errnoOf, writeError } from "./_file-errors.ts"
 import { isGlob } from "./_find-files.ts"
 import type { WriteSettings } from "./_options.ts"
+import type { PreparedPart } from "./_part.ts"
 import { type PartName, type PartNames, partNames } from "./_part-names.ts"
-import { PartWriter, type PreparedPart } from "./_part-writer.ts"
+import { PartWriter } from "./_part-writer.ts"
 
 /** What a format must say for its parts to be written. */
 export interface Writing<T> {

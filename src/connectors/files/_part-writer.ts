@@ -1,8 +1,8 @@
-import { type FileHandle, open, readdir, rm } from "node:fs/promises"
-import { join } from "node:path"
-import type { Committable, SinkWriter } from "../../contracts/index.ts"
+import { readdir } from "node:fs/promises"
+import type { SinkWriter } from "../../contracts/index.ts"
 import type { Encoder } from "./_encoder.ts"
 import { writeError } from "./_file-errors.ts"
+import { Part, type PreparedPart } from "./_part.ts"
 import type { PartNames } from "./_part-names.ts"
 
 export interface PartWriterOptions {
@@ -12,42 +12,34 @@ export interface PartWriterOptions {
   readonly rollBytes: number
 }
 
-/** A prepared part: file names within the sink's directory. */
-export type PreparedPart = Committable & {
-  readonly pending: string
-  readonly final: string
-  readonly records: number
-  readonly bytes: number
-}
-
-interface OpenPart {
-  readonly handle: FileHandle
-  readonly pending: string
-  readonly final: string
-  bytes: number
-}
-
 /** Characters gathered before they are written: about 128 KiB, and twice that while a write is under way. */
 const BUFFERED_CHARS = 128 * 1024
+
+/** A part that is being sealed, or is. */
+interface Sealing<T> {
+  readonly part: Part<T>
+  readonly prepared: Promise<PreparedPart>
+}
 
 /**
  * Writes the records of one subtask to hidden parts.
  *
  * - One write is under way at a time, while the next is gathered; the promise of `write` is the backpressure.
- * - A part is closed when it has grown to `rollBytes` and at every `prepareCommit`; closed means fsynced.
+ * - A part is sealed when it has grown to `rollBytes` and at every `prepareCommit`; sealed means fsynced. That happens in the
+ *   background: what is written meanwhile goes into the next part. No more than one part is sealed while another is written.
  * - Nothing is visible before the committer renames it.
  */
 export class PartWriter<T> implements SinkWriter<T> {
+  readonly writesWhilePreparing = true
   readonly #options: PartWriterOptions
   readonly #encoder: Encoder<T>
   #sequence: number
-  #text = ""
-  /** Records of the current part, those in `#text` included. */
-  #records = 0
-  #part: OpenPart | undefined
-  #underWay: Promise<void> | undefined
-  #failure: unknown
-  #prepared: PreparedPart[] = []
+  #part: Part<T> | undefined
+  /** Sealed since the last `prepareCommit`. */
+  #sealing: Sealing<T>[] = []
+  /** A `prepareCommit` under way. Never rejects. */
+  #preparing: Promise<unknown> = Promise.resolve()
+  #failure: { readonly error: unknown } | undefined
 
   private constructor(options: PartWriterOptions, encoder: Encoder<T>, sequence: number) {
     this.#options = options
@@ -71,40 +63,43 @@ export class PartWriter<T> implements SinkWriter<T> {
   }
 
   write(values: T[]): void | Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error
     const taken = this.#gather(values, 0)
-    if (this.#text.length >= BUFFERED_CHARS) return this.#writeFrom(values, taken)
+    if (this.#isFull) return this.#writeFrom(values, taken)
   }
 
-  async prepareCommit(): Promise<readonly PreparedPart[]> {
-    await this.#flush()
-    await this.#seal()
-    const prepared = this.#prepared
-    this.#prepared = []
+  prepareCommit(): Promise<readonly PreparedPart[]> {
+    this.#seal()
+    const sealing = this.#sealing
+    this.#sealing = []
+    const prepared = Promise.all(sealing.map((each) => each.prepared))
+    this.#preparing = prepared.catch(() => undefined)
     return prepared
   }
 
   /** After a failure removes what no checkpoint knows of. Parts handed out by `prepareCommit` are left to commit or abort. */
   async close(failed: boolean): Promise<void> {
-    await this.#underWay
+    await this.#preparing
+    const leftovers = this.#sealing
+    this.#sealing = []
     const part = this.#part
     this.#part = undefined
-    this.#text = ""
-    if (part !== undefined) await part.handle.close()
-    if (!failed) return
-    const { directory } = this.#options
-    const leftovers = [...this.#prepared, ...(part === undefined ? [] : [part])]
-    this.#prepared = []
-    for (const { pending } of leftovers) await rm(join(directory, pending), { force: true })
+    await Promise.allSettled(leftovers.map(({ prepared }) => prepared))
+    for (const each of [...leftovers.map((sealing) => sealing.part), ...(part === undefined ? [] : [part])]) {
+      await each.close(failed)
+    }
+  }
+
+  get #isFull(): boolean {
+    return (this.#part?.gatheredChars ?? 0) >= BUFFERED_CHARS
   }
 
   /** @returns how many of `values` have been taken: all, or as many as fill the buffer */
   #gather(values: T[], from: number): number {
     let index = from
-    while (index < values.length && this.#text.length < BUFFERED_CHARS) {
-      const value = values[index]!
-      const line = this.#encoder.encode(value)
-      this.#text += this.#records === 0 ? this.#encoder.header(value) + line : line
-      this.#records++
+    while (index < values.length && !this.#isFull) {
+      this.#part ??= this.#nextPart()
+      this.#part.append(values[index]!)
       index++
     }
     return index
@@ -113,59 +108,41 @@ export class PartWriter<T> implements SinkWriter<T> {
   async #writeFrom(values: T[], from: number): Promise<void> {
     let taken = from
     for (;;) {
-      if (this.#text.length >= BUFFERED_CHARS) await this.#flush()
+      if (this.#isFull) await this.#flush()
       if (taken === values.length) return
       taken = this.#gather(values, taken)
     }
   }
 
-  /** Starts the write of what was gathered, after the one under way has ended. */
   async #flush(): Promise<void> {
-    await this.#settle()
-    if (this.#text === "") return
-    const bytes = Buffer.from(this.#text)
-    this.#text = ""
-    this.#part ??= await this.#openPart()
-    const part = this.#part
-    part.bytes += bytes.length
-    this.#underWay = part.handle.writeFile(bytes).catch((thrown: unknown) => {
-      this.#failure = writeError(join(this.#options.directory, part.pending), thrown)
-    })
-    if (part.bytes >= this.#options.rollBytes) await this.#seal()
+    const part = this.#part!
+    await part.flush()
+    if (part.bytes < this.#options.rollBytes) return
+    // The one before must be done: a disk that cannot keep up holds the writer back.
+    await this.#sealing.at(-1)?.prepared
+    this.#seal()
   }
 
-  /** Waits for the write under way. @throws what made it fail, now and ever after: the part has a hole */
-  async #settle(): Promise<void> {
-    await this.#underWay
-    this.#underWay = undefined
-    if (this.#failure !== undefined) throw this.#failure
-  }
-
-  async #openPart(): Promise<OpenPart> {
-    const { directory, names, subtask } = this.#options
-    const sequence = this.#sequence++
-    const pending = names.pending(subtask, sequence)
-    try {
-      // wx: a file of this name would belong to another writer of the same run, and must not be written over.
-      const handle = await open(join(directory, pending), "wx")
-      return { handle, pending, final: names.final(subtask, sequence), bytes: 0 }
-    } catch (thrown) {
-      throw writeError(join(directory, pending), thrown)
-    }
-  }
-
-  async #seal(): Promise<void> {
-    await this.#settle()
+  /** In the background; a failure fails whatever the writer is asked for next. */
+  #seal(): void {
     const part = this.#part
     if (part === undefined) return
-    try {
-      await part.handle.sync()
-      await part.handle.close()
-    } catch (thrown) {
-      throw writeError(join(this.#options.directory, part.pending), thrown)
-    }
-    this.#prepared.push({ pending: part.pending, final: part.final, records: this.#records, bytes: part.bytes })
     this.#part = undefined
-    this.#records = 0
+    const prepared = part.seal()
+    prepared.catch((error: unknown) => {
+      this.#failure ??= { error }
+    })
+    this.#sealing.push({ part, prepared })
+  }
+
+  #nextPart(): Part<T> {
+    const { directory, names, subtask } = this.#options
+    const sequence = this.#sequence++
+    return new Part({
+      directory,
+      pending: names.pending(subtask, sequence),
+      final: names.final(subtask, sequence),
+      encoder: this.#encoder,
+    })
   }
 }
