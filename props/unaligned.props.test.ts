@@ -10,6 +10,8 @@ import { tumbling } from "../src/windows/index.ts"
 interface Item {
   readonly split: number
   readonly n: number
+  /** Makes it long: rings here have 1,024 bytes, so that batches wait for room, or go out in fragments. */
+  readonly pad: string
 }
 
 /** One record on its way: an item's part, and whether it came in order so far. */
@@ -82,6 +84,8 @@ interface Case {
   readonly edge: EdgeKind
   readonly sizes: readonly number[]
   readonly parts: number
+  /** Lengths of records, used one after the other. */
+  readonly pads: readonly number[]
   readonly mode: BarrierMode
   readonly everyMs: number
   readonly shape: { readonly parallelism: number; readonly workers: number }
@@ -92,7 +96,9 @@ interface Case {
 
 /** The output of each run to the end: a process that crashed after the last commit is followed by one that begins anew. */
 async function runCase(given: Case): Promise<{ simulation: Simulation; outputs: Output[] }> {
-  const splits = given.sizes.map((size, split) => Array.from({ length: size }, (_, n): Item => ({ split, n })))
+  const splits = given.sizes.map((size, split) =>
+    Array.from({ length: size }, (_, n): Item => ({ split, n, pad: "x".repeat(given.pads[n % given.pads.length]!) })),
+  )
   const outside = new Outside()
   const wanted = expected(given)
   const outputs: Output[] = []
@@ -174,6 +180,7 @@ const casesOf = (edges: readonly EdgeKind[], rescales: boolean): fc.Arbitrary<Ca
     edge: fc.constantFrom(...edges),
     sizes: fc.array(fc.integer({ min: 0, max: 24 }), { minLength: 1, maxLength: 3 }),
     parts: fc.constantFrom(1, 2, 7),
+    pads: fc.array(fc.oneof(fc.nat(30), fc.constantFrom(200, 700, 1500)), { minLength: 1, maxLength: 4 }),
     mode: modes,
     everyMs: fc.integer({ min: 20, max: 150 }),
     shape: shapes,

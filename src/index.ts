@@ -6,6 +6,7 @@
  */
 export {
   type CheckpointOptions,
+  type CompletedCheckpoint,
   type JobEvent,
   type JobHandle,
   type JobResult,

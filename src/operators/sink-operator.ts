@@ -1,4 +1,5 @@
 import type { Committable, Operator, OperatorContext, SinkWriter } from "../contracts/index.ts"
+import { WriteSize } from "./_write-size.ts"
 
 /** Records handed to a writer at once, at most. */
 export const SINK_BATCH_RECORDS = 512
@@ -9,12 +10,14 @@ export const SINK_BATCH_RECORDS = 512
  * - Order: the writer sees the records in the order in which they came.
  * - Back-pressure: while the promise of a write is unresolved the operator is `pending` and nothing is offered; records
  *   that come all the same are kept. It asks to be stepped when the promise settles.
+ * - Size: at most SINK_BATCH_RECORDS at once, fewer where the writer is slow by the record.
  * - Waiting: the subtask calls `flush` at the end of a step, so a batch is as large as what came in it, and a single
  *   record does not wait for others.
  * - Failure: a failed write is rethrown by the next call of anything but `close`, and by every one after that.
  */
 export class SinkOperator<T> implements Operator<T, never> {
   readonly #writer: SinkWriter<T>
+  readonly #size = new WriteSize(SINK_BATCH_RECORDS)
   #context: OperatorContext | undefined
   #values: T[] = []
   #times: number[] = []
@@ -50,7 +53,7 @@ export class SinkOperator<T> implements Operator<T, never> {
     this.#rethrow()
     this.#values.push(value)
     this.#times.push(timeMs)
-    if (this.#values.length >= SINK_BATCH_RECORDS) this.#offer()
+    if (this.#values.length >= this.#size.records) this.#offer()
   }
 
   /** Goes on after a write has ended. */
@@ -126,9 +129,8 @@ export class SinkOperator<T> implements Operator<T, never> {
   }
 
   #takeBatch(): [T[], number[]] {
-    if (this.#values.length > SINK_BATCH_RECORDS) {
-      return [this.#values.splice(0, SINK_BATCH_RECORDS), this.#times.splice(0, SINK_BATCH_RECORDS)]
-    }
+    const { records } = this.#size
+    if (this.#values.length > records) return [this.#values.splice(0, records), this.#times.splice(0, records)]
     // The arrays belong to the writer from here on.
     const batch: [T[], number[]] = [this.#values, this.#times]
     this.#values = []
@@ -137,6 +139,7 @@ export class SinkOperator<T> implements Operator<T, never> {
   }
 
   #await(answer: PromiseLike<unknown>, count: number): void {
+    const startMs = this.#context?.now() ?? 0
     const settle = () => {
       this.#writing = undefined
       this.#context?.wake()
@@ -144,6 +147,7 @@ export class SinkOperator<T> implements Operator<T, never> {
     this.#writing = Promise.resolve(answer).then(
       () => {
         this.#recordsWritten += count
+        this.#size.observe(count, (this.#context?.now() ?? 0) - startMs)
         settle()
       },
       (error: unknown) => {
