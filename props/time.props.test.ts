@@ -112,6 +112,25 @@ describe("TIM-2", () => {
     )
   })
 
+  it("the holder is the active channel furthest behind: the combined watermark never passes it, and rests on it or on the past", () => {
+    fc.assert(
+      fc.property(mergerRun, (run) => {
+        playMerger(run, (_answer, merger, before, plain) => {
+          const active = plain.channels.flatMap(({ mark, state }) => (state === "active" ? [mark] : []))
+          const { holder } = merger
+          if (active.length === 0) {
+            expect(holder).toBe(-1)
+            return
+          }
+          expect(merger.channel(holder)).toEqual({ watermarkMs: Math.min(...active), state: "active" })
+          expect(plain.channels[holder]!.state).toBe("active")
+          expect(merger.combinedMs).toBe(Math.max(before, Math.min(...active)))
+        })
+      }),
+      runs(5),
+    )
+  })
+
   it("a split's watermark claims nothing that a record within the bound breaks", () => {
     fc.assert(
       fc.property(

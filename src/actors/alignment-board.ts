@@ -1,6 +1,6 @@
 import { SharedDoorbell } from "../mailbox/index.ts"
 import { type PhysicalPlan, workerOf } from "../plan/index.ts"
-import { mustWait, slowestOf } from "../time/index.ts"
+import { HOLDS_NOBODY, mustWait, slowestOf } from "../time/index.ts"
 
 /**
  * Shared memory in which the readers of aligned sources see how far the others are, 128 bytes per reader:
@@ -101,6 +101,7 @@ export class AlignedReader {
 
   /** Says where this reader is: the watermark of its split, or HOLDS_NOBODY. Wakes those that wait. */
   publish(markMs: number): void {
+    if (markMs === HOLDS_NOBODY && this.#paused) this.#setPaused(false)
     if (markMs === this.#ownMs) return
     this.#ownMs = markMs
     Atomics.store(this.#marks[this.#own]!, 0, toMark(markMs))

@@ -218,13 +218,15 @@ export class SimWorker implements JobWorker {
       sleep: (ms, signal) =>
         new Promise((resolve) => {
           if (signal.aborted) return resolve()
-          const cancel = world.after(ms, () => {
-            if (this.#alive) resolve()
-          })
-          signal.addEventListener("abort", () => {
+          const onAbort = (): void => {
             cancel()
             resolve()
+          }
+          const cancel = world.after(ms, () => {
+            signal.removeEventListener("abort", onAbort)
+            if (this.#alive) resolve()
           })
+          signal.addEventListener("abort", onAbort, { once: true })
         }),
       loop: (subtasks) => this.#loop(subtasks, plan),
       partWriting: async () => ({ ...partWriting, openDisk: () => own }),
