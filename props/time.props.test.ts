@@ -127,7 +127,7 @@ describe("TIM-2", () => {
           expect(merger.combinedMs).toBe(Math.max(before, Math.min(...active)))
         })
       }),
-      runs(5),
+      runs(2),
     )
   })
 
