@@ -153,6 +153,7 @@ describe("alignment", () => {
               retain: 2,
               incremental: true,
               barrierMode: { kind: "aligned" },
+              delivery: "exactly-once",
             },
             channelSize: { capacityRecords: 4, capacityBytes: 1024 },
             schedule,
