@@ -83,7 +83,9 @@ export class GateCapture implements InFlightSource {
         end: undefined,
         peek: undefined,
       }
-      if (held !== undefined) this.#copy(range, held)
+      this.#learnEnd(range)
+      // A barrier that aligned for a while: what is held may be from behind the announcement, and then its sender saved it.
+      if (held !== undefined && (range.end === undefined || position < range.end)) this.#copy(range, held)
       return range
     })
     for (const { place, ended, position, watermarkMs, idle } of channels) {
