@@ -9,8 +9,15 @@ import {
   type CheckpointPart,
   type CoordinatorAction,
 } from "../snapshot/index.ts"
-import type { CheckpointStore, Manifest } from "../snapshot/store/index.ts"
-import type { SubtaskPlace, SubtaskShare, WorkerControl } from "./control.ts"
+import {
+  type CheckpointStore,
+  checkSavepointDirectory,
+  type Disk,
+  type Manifest,
+  markSavepointCommitted,
+  publishSavepoint,
+} from "../snapshot/store/index.ts"
+import type { PartTarget, SubtaskPlace, SubtaskShare, WorkerControl } from "./control.ts"
 import type { Environment } from "./environment.ts"
 import type { CompletedCheckpoint } from "./job-handle.ts"
 import { type SplitCoordinator, type SplitProgress, unread } from "./split-coordinator.ts"
@@ -37,12 +44,40 @@ export interface PlannedSink {
   readonly context: SinkJobContext
 }
 
+/** A savepoint, or a checkpoint that somebody waits for. */
+export interface SavepointRequest {
+  /** `savepoint`: kept until the user removes it. `checkpoint`: the store's own. */
+  readonly kind: Manifest["kind"]
+  /** A directory of the user's that becomes the savepoint. Undefined: among the store's. */
+  readonly directory: string | undefined
+  /** Sources read nothing behind it. */
+  readonly last: boolean
+  /** What goes on from it has this parallelism. */
+  readonly rescaled?: Manifest["rescaled"]
+  /** Called when it is published and committed: before the answer. */
+  onTaken?(taken: TakenSavepoint): void
+}
+
+export interface TakenSavepoint {
+  readonly manifest: Manifest
+  /** Where its parts are. */
+  readonly directory: string
+  readonly durationMs: number
+  readonly sizeBytes: number
+}
+
+/** What is put into every manifest of a run. */
+export type RunFacts = Pick<Manifest, "runId" | "origin" | "rescaled">
+
 export interface CheckpointingOptions {
   readonly plan: PhysicalPlan
-  readonly store: CheckpointStore
+  /** Undefined: no checkpoints but savepoints in directories of the user's. */
+  readonly store: CheckpointStore | undefined
+  readonly openDisk: () => Disk
   readonly attempt: number
-  readonly settings: CheckpointSettings
-  readonly runId: string
+  readonly settings: Omit<CheckpointSettings, "directory" | "retain" | "incremental">
+  readonly firstCheckpointId: number
+  readonly run: RunFacts
   /** By source vertex. */
   readonly splits: ReadonlyMap<number, SplitCoordinator>
   readonly sinks: readonly PlannedSink[]
@@ -72,9 +107,13 @@ export class Checkpointing {
   #work: Promise<void> = Promise.resolve()
   #final: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined
   #stopped = false
+  /** In the order of asking. */
+  readonly #asked: Asked[] = []
+  /** The savepoint under way. */
+  #taking: Asked | undefined
 
   constructor(options: CheckpointingOptions) {
-    const { plan, store, settings, attempt } = options
+    const { plan, settings, attempt } = options
     this.#options = options
     this.#channels = listChannels(plan).map(({ index, edge, fromSubtask, toSubtask }) => ({
       channel: index,
@@ -95,7 +134,7 @@ export class Checkpointing {
       intervalMs: settings.everyMs,
       timeoutMs: settings.timeoutMs,
       minPauseMs: settings.minPauseMs,
-      firstCheckpointId: store.highestId + 1,
+      firstCheckpointId: options.firstCheckpointId,
     })
   }
 
@@ -131,12 +170,30 @@ export class Checkpointing {
     await final
   }
 
+  /**
+   * Takes a savepoint, after those that were asked for before.
+   *
+   * @throws {EngineError} SAVEPOINT_DIRECTORY_TAKEN, SAVEPOINT_FAILED: the job goes on
+   */
+  async savepoint(request: SavepointRequest): Promise<TakenSavepoint> {
+    const { environment, openDisk } = this.#options
+    if (request.directory !== undefined) await checkSavepointDirectory(openDisk(), request.directory)
+    if (this.#stopped) throw savepointFailed("the job, or this attempt of it, ended before")
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ request, resolve, reject })
+      this.#follow(this.#coordinator.requestSavepoint(environment.now(), { last: request.last }))
+    })
+  }
+
   /** The attempt is over. Resolves when nothing is being published or committed any more: only then may a restore be chosen. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#cancelTimer()
     this.#coordinator.stop()
     await this.#work
+    for (const { reject } of [...(this.#taking === undefined ? [] : [this.#taking]), ...this.#asked.splice(0)])
+      reject(savepointFailed("the job, or this attempt of it, ended before"))
+    this.#taking = undefined
   }
 
   #refOf({ vertex, subtask }: SubtaskPlace): { vertex: string; subtask: number } {
@@ -163,29 +220,54 @@ export class Checkpointing {
     const { tellAll, fail, onFailed, environment } = this.#options
     switch (action.type) {
       case "trigger": {
-        const { checkpointId, kind } = action
+        const { checkpointId, kind, last } = action
+        this.#taking = kind === "savepoint" ? this.#asked.shift()! : undefined
         // As it stands now: what is handed out from here on is no part of the checkpoint.
         this.#waiting.set(checkpointId, new Map([...this.#options.splits].map(([v, s]) => [v, s.waiting])))
         // On the clock that workers have too.
         const bornMs = environment.wallClock()
-        tellAll("trigger", { checkpointId, bornMs, ...(kind === "savepoint" ? { savepoint: true } : {}) })
+        if (this.#taking === undefined) tellAll("trigger", { checkpointId, bornMs })
+        else tellAll("trigger", { checkpointId, bornMs, savepoint: true, last }, this.#targetOf(checkpointId))
         return
       }
       case "publish":
         this.#later(() => this.#publish(action.checkpointId, action.acks))
         return
       case "complete":
-        this.#later(() => this.#commit(action.checkpointId, action.kind === "final"))
+        this.#complete(action)
         return
       case "abort":
         this.#waiting.delete(action.checkpointId)
         tellAll("checkpointAborted", action.checkpointId)
-        onFailed(action.reason)
+        if (action.kind !== "savepoint") {
+          onFailed(action.reason)
+          return
+        }
+        this.#taking?.reject(savepointFailed(action.reason.message, action.reason))
+        this.#taking = undefined
         return
       case "fail":
         fail(action.reason)
         return
     }
+  }
+
+  #complete({ checkpointId, kind }: Extract<CoordinatorAction<SubtaskShare>, { type: "complete" }>): void {
+    const taking = this.#taking
+    // Another one may be triggered before this one is committed.
+    this.#taking = undefined
+    if (taking === undefined) {
+      this.#later(() => this.#commit(checkpointId, kind === "final"))
+      return
+    }
+    this.#later(async () => {
+      try {
+        await this.#endSavepoint(checkpointId, taking)
+      } catch (error) {
+        taking.reject(savepointFailed(error instanceof Error ? error.message : String(error), error))
+        throw error
+      }
+    })
   }
 
   #later(work: () => Promise<void>): void {
@@ -197,7 +279,7 @@ export class Checkpointing {
   }
 
   async #publish(checkpointId: number, acks: readonly CheckpointPart<SubtaskShare>[]): Promise<void> {
-    const { store, environment, settings } = this.#options
+    const { environment, settings } = this.#options
     const counts = acks.map(({ payload }) => payload.counts)
     const mode = settings.barrierMode.kind === "at-least-once" ? "at-least-once" : "exactly-once"
     const difference = auditChannels(checkpointId, this.#channels, counts, mode)
@@ -205,10 +287,12 @@ export class Checkpointing {
     const manifest = this.#manifestOf(checkpointId, acks)
     this.#waiting.delete(checkpointId)
     try {
-      await store.begin({ checkpointId, attempt: manifest.attempt, kind: "checkpoint" })
-      await store.publish(manifest)
+      await this.#write(manifest)
     } catch (error) {
-      if (error instanceof EngineError && error.code === "CHECKPOINT_WRITE_FAILED") {
+      // Nothing is built on a savepoint that stands elsewhere: what became of it is its asker's business.
+      const elsewhere = this.#taking?.request.directory !== undefined
+      const isHarmless = error instanceof EngineError && (elsewhere || error.code === "CHECKPOINT_WRITE_FAILED")
+      if (isHarmless && error.code !== "CHECKPOINT_FENCED" && error.code !== "CHECKPOINT_LOCK_LOST") {
         this.#follow(this.#coordinator.onPublishFailed({ checkpointId, error, nowMs: environment.now() }))
         return
       }
@@ -221,10 +305,49 @@ export class Checkpointing {
 
   #published: Manifest | undefined
 
+  async #write(manifest: Manifest): Promise<void> {
+    const { store, openDisk } = this.#options
+    const directory = this.#taking?.request.directory
+    if (directory === undefined) {
+      await store!.begin(manifest)
+      await store!.publish(manifest)
+    } else if (store === undefined) await publishSavepoint(openDisk(), directory, manifest, undefined)
+    else await store.publishElsewhere(manifest, directory)
+  }
+
+  /** A savepoint is published: sinks commit what it lists, as for any checkpoint. Whoever asked is told. */
+  async #endSavepoint(checkpointId: number, { request, resolve }: Asked): Promise<void> {
+    const { store, sinks, openDisk, tellAll } = this.#options
+    const manifest = this.#published!
+    const name = { checkpointId, attempt: manifest.attempt }
+    const directory =
+      request.directory ?? (request.kind === "savepoint" ? store!.savepointDirectory(name).published : store!.folder)
+    await commitOf(manifest, sinks, false)
+    if (request.directory === undefined) await store!.markCommitted(checkpointId)
+    else await store?.markCommittedElsewhere(checkpointId, request.directory)
+    if (request.kind === "savepoint") await markSavepointCommitted(openDisk(), directory)
+    tellAll("checkpointCompleted", checkpointId)
+    const { lastDurationMs, lastSizeBytes } = this.#coordinator.statistics
+    const taken = { manifest, directory, durationMs: lastDurationMs!, sizeBytes: lastSizeBytes! }
+    request.onTaken?.(taken)
+    resolve(taken)
+    // With a last savepoint nothing is left to do, also when all subtasks had ended before it.
+    if (request.last) this.#final?.resolve()
+  }
+
+  /** Where workers write the parts of the savepoint under way; undefined: where those of checkpoints are. */
+  #targetOf(checkpointId: number): PartTarget | undefined {
+    const { store, attempt } = this.#options
+    const { kind, directory } = this.#taking!.request
+    if (directory !== undefined) return { directory, attempt }
+    if (kind === "checkpoint") return undefined
+    return { directory: store!.savepointDirectory({ checkpointId, attempt }).writing, attempt }
+  }
+
   async #commit(checkpointId: number, final: boolean): Promise<void> {
     const { store, sinks, tellAll, onCompleted, environment } = this.#options
     await commitOf(this.#published!, sinks, final)
-    await store.markCommitted(checkpointId)
+    await store!.markCommitted(checkpointId)
     tellAll("checkpointCompleted", checkpointId)
     onCompleted({
       checkpointId,
@@ -236,18 +359,19 @@ export class Checkpointing {
   }
 
   #manifestOf(checkpointId: number, acks: readonly CheckpointPart<SubtaskShare>[]): Manifest {
-    const { plan, attempt, runId, sinks, environment } = this.#options
+    const { plan, attempt, run, sinks, environment } = this.#options
     const waiting = this.#waiting.get(checkpointId)!
     const operators = plan.vertices.flatMap((vertex) =>
       vertex.operators.map(({ id, kind }) => ({ operatorId: id, kind, parallelism: vertex.parallelism })),
     )
     return {
       jobName: plan.jobName,
-      runId,
+      ...run,
+      ...(this.#taking?.request.rescaled === undefined ? {} : { rescaled: this.#taking.request.rescaled }),
       checkpointId,
       attempt,
       createdAtMs: environment.wallClock(),
-      kind: "checkpoint",
+      kind: this.#taking?.request.kind ?? "checkpoint",
       plan: { keyGroups: plan.keyGroups, operators },
       subtasks: acks.map(({ vertex, subtask, payload, finished }) => ({
         vertexId: vertex,
@@ -290,6 +414,20 @@ export class Checkpointing {
       return { ...channel, sent: records, received: delivered, saved: Math.max(saved, records - delivered) }
     })
   }
+}
+
+/** Somebody who waits for a savepoint. */
+interface Asked {
+  readonly request: SavepointRequest
+  resolve(taken: TakenSavepoint): void
+  reject(error: unknown): void
+}
+
+function savepointFailed(reason: string, cause?: unknown): EngineError {
+  return new EngineError("SAVEPOINT_FAILED", `Cannot take the savepoint: ${reason}`, {
+    retriable: true,
+    ...(cause === undefined ? {} : { cause }),
+  })
 }
 
 type ManifestSource = Manifest["sources"][number]

@@ -15,8 +15,8 @@ export interface WorkerControl {
   /** All splits of a source have been handed out. */
   releaseWatermark(vertex: number): void
   setRate(operatorId: string, recordsPerSecond: number): void
-  /** A checkpoint begins: sources put its barrier between two records. */
-  trigger(mark: BarrierMark): void
+  /** A checkpoint begins: sources put its barrier between two records. `target`: where parts go, of a savepoint. */
+  trigger(mark: BarrierMark, target?: PartTarget): void
   /** A checkpoint is durable, and what its sinks prepared is committed. */
   checkpointCompleted(checkpointId: number): void
   /** A checkpoint is off. */
@@ -75,6 +75,12 @@ export interface MainControl {
 
 /** What sinks prepared, by operator id. */
 export type PreparedBySink = Readonly<Record<string, readonly Committable[]>>
+
+/** Where the parts of a checkpoint are written. */
+export interface PartTarget {
+  readonly directory: string
+  readonly attempt: number
+}
 
 /** What a worker must know to take part in checkpoints. */
 export interface WorkerCheckpoints {

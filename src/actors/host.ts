@@ -60,7 +60,7 @@ export default async function host({ task, toMain, fromMain }: HostMessage): Pro
       const control: WorkerControl = {
         assignSplit: (vertex, subtask, assignment) => runtime.assignSplit(vertex, subtask, assignment),
         releaseWatermark: (vertex) => runtime.releaseWatermark(vertex),
-        trigger: (mark) => runtime.trigger(mark),
+        trigger: (mark, target) => runtime.trigger(mark, target),
         checkpointCompleted: (checkpointId) => runtime.checkpointCompleted(checkpointId),
         checkpointAborted: (checkpointId) => runtime.checkpointAborted(checkpointId),
         cutOutput: (cutId) => runtime.cutOutput(cutId),

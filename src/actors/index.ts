@@ -11,5 +11,6 @@ export type {
   JobResult,
   JobStatus,
   RunOptions,
+  Savepoint,
 } from "./job-handle.ts"
 export { describePlan, run, runGraph } from "./run.ts"

@@ -4,12 +4,14 @@ import type { RestartPolicySpec } from "../snapshot/index.ts"
 import type { Duration } from "../time/index.ts"
 import type { Delivery } from "./checkpointing.ts"
 
-/** `deploying` until every subtask is up; then `running`; `stopping` while it drains; `restarting` after a failure; the rest are ends. */
+/** `deploying` until every subtask is up; then `running`; `stopping` while it drains; `restarting` after a failure; `rescaling` between two
+ * parallelisms; the rest are ends. */
 export type JobStatus =
   | "deploying"
   | "running"
   | "stopping"
   | "restarting"
+  | "rescaling"
   | "finished"
   | "stopped"
   | "cancelled"
@@ -32,6 +34,11 @@ export interface RunOptions {
   readonly heartbeatTimeoutMs?: number
   /** Saves the job's progress, so that it survives failures and goes on when it is started again. Without it there are no checkpoints. */
   readonly checkpoint?: CheckpointOptions
+  /**
+   * Starts from here: the directory of a savepoint, or a checkpoint directory. Where the job's own checkpoint directory holds
+   * newer checkpoints of a run that began here, it goes on from those; where it holds others, it is refused.
+   */
+  readonly from?: string
   /** What follows a failure. Default: with checkpoints, restarts with growing pauses from 100 ms to 1 minute; without, none. */
   readonly restart?: RestartPolicySpec
   /** Is told of checkpoints, restarts and warnings. */
@@ -78,6 +85,15 @@ export interface CompletedCheckpoint {
   readonly completedAtMs: number
 }
 
+/** A savepoint that was asked for. */
+export interface Savepoint {
+  readonly checkpointId: number
+  /** It stands alone: it may be moved and copied, and nothing but its user removes it. */
+  readonly directory: string
+  readonly durationMs: number
+  readonly sizeBytes: number
+}
+
 /** What became of a job's checkpoints, over all of its attempts in this process. */
 export interface CheckpointCounts {
   readonly completed: number
@@ -103,14 +119,24 @@ export type JobEvent =
       readonly from: "checkpoint" | "claims" | "beginning"
       readonly checkpointId: number | undefined
     }
+  /** A savepoint is complete. */
+  | ({ readonly type: "savepoint" } & Savepoint)
+  /** The job goes on from this checkpoint at another parallelism. */
+  | {
+      readonly type: "rescale"
+      readonly checkpointId: number
+      readonly parallelism: Readonly<Record<string, number>>
+    }
   /** Something went wrong that the job goes on in spite of, such as a checkpoint that failed. */
   | { readonly type: "warning"; readonly error: Error }
 
 export interface JobResult {
   readonly jobName: string
   readonly runId: string
-  /** `finished`: the input ended. `stopped`: drained after `stop()`. */
+  /** `finished`: the input ended. `stopped`: drained after `stop()`, or stopped with a savepoint. */
   readonly status: "finished" | "stopped"
+  /** What it can go on from, when it was stopped with a savepoint. */
+  readonly savepoint: Savepoint | undefined
   readonly durationMs: number
   /** How often the job went on from a checkpoint after a failure, in this process. */
   readonly restarts: number
@@ -140,8 +166,30 @@ export interface JobHandle {
   why(operatorId?: string): Promise<WhyReport>
   /** Readings at an interval until the job ends. */
   metrics(options?: { readonly everyMs?: number }): AsyncIterableIterator<JobMetrics>
-  /** Drains: sources stop, everything in flight is processed, windows fire, sinks commit. */
-  stop(): Promise<JobResult>
+  /**
+   * Drains: sources stop, everything in flight is processed, windows fire, sinks commit.
+   *
+   * With `savepoint`, does not drain: sources stop, and what they had read until then, what it has become and what has been
+   * written is in the savepoint. No window fires before its time; the job can go on from there. A directory that does not
+   * exist yet, or `true` for one among the checkpoints.
+   *
+   * @throws {EngineError} with `savepoint`: as `savepoint()`; then the job goes on
+   */
+  stop(options?: { readonly savepoint?: string | true }): Promise<JobResult>
+  /**
+   * Takes a savepoint of the running job, which goes on.
+   *
+   * @param options.directory one that does not exist yet: it becomes the savepoint. Default: among the job's checkpoints
+   * @throws {EngineError} SAVEPOINT_DIRECTORY_MISSING, SAVEPOINT_DIRECTORY_TAKEN, SAVEPOINT_NOT_RUNNING, SAVEPOINT_FAILED
+   */
+  savepoint(options?: { readonly directory?: string }): Promise<Savepoint>
+  /**
+   * Goes on at another parallelism, by operator id, from a checkpoint taken now. Resolves when it runs again. What it was given
+   * stays through restarts, also of the process by the same command.
+   *
+   * @throws {EngineError} PLAN_* when it cannot be, and as `savepoint()`; then nothing has changed
+   */
+  rescale(parallelism: Readonly<Record<string, number>>): Promise<void>
   /** Ends at once: nothing more is processed, what was not committed is removed. */
   cancel(): Promise<void>
   /** Changes a rate-limited source's records per second, over all of its subtasks. */

@@ -4,14 +4,22 @@ import type { JobMetrics, SubtaskReport, WhyReport } from "../observe/index.ts"
 import type { JobView } from "../observe/why.ts"
 import { listChannels, type PhysicalOperator, type PhysicalPlan, workerOf } from "../plan/index.ts"
 import { createRestartPolicy, type RestartPolicy, type RestartPolicySpec } from "../snapshot/index.ts"
-import type { CheckpointStore, ClaimedSplit, ClaimLog, Manifest } from "../snapshot/store/index.ts"
+import type { CheckpointStore, ClaimedSplit, ClaimLog, FoundPoint, Manifest } from "../snapshot/store/index.ts"
 import type { AtMostOnce } from "./at-most-once.ts"
 import { Attempt, type Workforce } from "./attempt.ts"
 import type { ChannelSize } from "./buffers.ts"
-import type { Checkpointing, CheckpointSettings, Delivery, PlannedSink } from "./checkpointing.ts"
-import type { SubtaskShare } from "./control.ts"
+import type {
+  Checkpointing,
+  CheckpointingOptions,
+  CheckpointSettings,
+  Delivery,
+  PlannedSink,
+  RunFacts,
+  TakenSavepoint,
+} from "./checkpointing.ts"
+import type { SubtaskPlace, SubtaskShare } from "./control.ts"
 import type { Durability, Environment } from "./environment.ts"
-import type { CheckpointCounts, JobEvent, JobHandle, JobResult, JobStatus } from "./job-handle.ts"
+import type { CheckpointCounts, JobEvent, JobHandle, JobResult, JobStatus, Savepoint } from "./job-handle.ts"
 import { SplitCoordinator, unread } from "./split-coordinator.ts"
 
 export interface JobOptions {
@@ -26,8 +34,14 @@ export interface JobOptions {
   readonly environment: Environment
   /** Default: what suits the machine. */
   readonly channelSize?: ChannelSize
-  /** Threads for one attempt. */
-  workforce(): Promise<Workforce>
+  /** How the job was asked to be planned, as text: the same for the same command. */
+  readonly asked: string
+  /** Where to start from, when the user named it. */
+  readonly from: string | undefined
+  /** The plan with other parallelism of some operators. @throws {EngineError} PLAN_* */
+  replan(parallelism: Readonly<Record<string, number>>): PhysicalPlan
+  /** Threads for one attempt at a plan, of which operators were given another parallelism. */
+  workforce(plan: PhysicalPlan, rescaled: Readonly<Record<string, number>>): Promise<Workforce>
   /** Ends threads that no attempt has used. */
   release(): Promise<void>
 }
@@ -51,6 +65,19 @@ interface Reports {
   readonly atMs: number
 }
 
+/** Why an attempt was ended on purpose behind its last checkpoint, and what follows. */
+interface Suspension {
+  readonly taken: TakenSavepoint
+  /** Undefined: the job ends. */
+  readonly rescale: { readonly plan: PhysicalPlan; readonly parallelism: Readonly<Record<string, number>> } | undefined
+}
+
+/** A settled promise's two ends. */
+interface Waiter {
+  resolve(): void
+  reject(error: unknown): void
+}
+
 /**
  * One run of a job, as its user holds it: prepares sinks, runs attempts until one comes to its end, commits, reports.
  *
@@ -61,7 +88,9 @@ interface Reports {
 export class Job implements JobHandle {
   readonly done: Promise<JobResult>
   readonly #options: JobOptions
-  readonly #plan: PhysicalPlan
+  #plan: PhysicalPlan
+  /** Operators that were given another parallelism while the job ran. */
+  #rescaled: Readonly<Record<string, number>> = {}
   readonly #environment: Environment
   readonly #startedMs: number
   readonly #collected: Record<string, unknown[]> = {}
@@ -73,6 +102,13 @@ export class Job implements JobHandle {
   /** At most once: what sources have claimed. */
   #claims: ClaimLog | undefined
   #attempt: Attempt | undefined
+  /** Of the attempt that runs: its checkpoints, made when somebody asks where there are none otherwise. */
+  #openCheckpointing: (() => Promise<Checkpointing>) | undefined
+  #suspension: Suspension | undefined
+  /** Who waits for the job to run at another parallelism. */
+  #rescaling: Waiter | undefined
+  /** What the user named to start from. */
+  #from: FoundPoint | undefined
   #restarts = 0
   #checkpoints: CheckpointCounts = { completed: 0, failed: 0, last: undefined }
   #status: JobStatus = "deploying"
@@ -163,7 +199,8 @@ export class Job implements JobHandle {
     }
   }
 
-  stop(): Promise<JobResult> {
+  stop(options: { readonly savepoint?: string | true } = {}): Promise<JobResult> {
+    if (options.savepoint !== undefined) return this.#stopWithSavepoint(options.savepoint)
     if (!this.#stopRequested && !this.#hasEnded) {
       this.#stopRequested = true
       if (this.#status === "running") this.#status = "stopping"
@@ -171,6 +208,86 @@ export class Job implements JobHandle {
       this.#interruptPause()
     }
     return this.done
+  }
+
+  async savepoint(options: { readonly directory?: string } = {}): Promise<Savepoint> {
+    const { directory } = options
+    const checkpointing = await this.#readyForSavepoint(directory)
+    const savepoint = savepointOf(await checkpointing.savepoint({ kind: "savepoint", directory, last: false }))
+    this.#options.onEvent({ type: "savepoint", ...savepoint })
+    return savepoint
+  }
+
+  async rescale(parallelism: Readonly<Record<string, number>>): Promise<void> {
+    const wanted = { ...this.#rescaled, ...parallelism }
+    const plan = this.#options.replan(wanted)
+    if (plan.signature === this.#plan.signature) return
+    this.#checkRunning("rescale")
+    const checkpointing = await this.#openCheckpointing!()
+    const own = this.#store !== undefined
+    const running = new Promise<void>((resolve, reject) => {
+      this.#rescaling = { resolve, reject }
+    })
+    running.catch(() => undefined)
+    const directory = own ? undefined : await this.#durability!.temporaryDirectory()
+    try {
+      await checkpointing.savepoint({
+        kind: own ? "checkpoint" : "savepoint",
+        directory,
+        last: true,
+        rescaled: this.#rescaledFact(wanted),
+        onTaken: (taken) => this.#suspend({ taken, rescale: { plan, parallelism: wanted } }),
+      })
+      await running
+    } finally {
+      this.#rescaling = undefined
+      if (directory !== undefined) await this.#durability!.removeTemporary(directory)
+    }
+  }
+
+  async #stopWithSavepoint(where: string | true): Promise<JobResult> {
+    const directory = where === true ? undefined : where
+    const checkpointing = await this.#readyForSavepoint(directory)
+    await checkpointing.savepoint({
+      kind: "savepoint",
+      directory,
+      last: true,
+      onTaken: (taken) => this.#suspend({ taken, rescale: undefined }),
+    })
+    return this.done
+  }
+
+  async #readyForSavepoint(directory: string | undefined): Promise<Checkpointing> {
+    if (directory === undefined && this.#options.checkpoints === undefined) {
+      throw new EngineError(
+        "SAVEPOINT_DIRECTORY_MISSING",
+        `Cannot take a savepoint of job "${this.jobName}": it has no checkpoint directory to put it in; name a directory for it`,
+      )
+    }
+    this.#checkRunning("take a savepoint of")
+    return this.#openCheckpointing!()
+  }
+
+  #checkRunning(attempted: string): void {
+    if (this.#claims !== undefined) {
+      throw new EngineError(
+        "SAVEPOINT_WITHOUT_STATE",
+        `Cannot ${attempted} job "${this.jobName}": delivered at most once it keeps no state over a stop; end it by draining, or run it exactly once`,
+      )
+    }
+    if (this.#status === "running" && this.#openCheckpointing !== undefined && this.#suspension === undefined) return
+    throw new EngineError(
+      "SAVEPOINT_NOT_RUNNING",
+      `Cannot ${attempted} job "${this.jobName}": it is ${this.#status}${this.#suspension === undefined ? "" : ", and being ended behind a savepoint"}; try again while it is running`,
+      { retriable: true, details: { status: this.#status } },
+    )
+  }
+
+  /** The last savepoint of an attempt is taken and committed: the attempt ends, and nothing that it did since counts. */
+  #suspend(suspension: Suspension): void {
+    this.#suspension = suspension
+    this.#status = suspension.rescale === undefined ? "stopping" : "rescaling"
+    this.#attempt?.fail(new EngineError("JOB_SUSPENDED", "The attempt was ended behind its last savepoint"))
   }
 
   async cancel(): Promise<void> {
@@ -257,44 +374,94 @@ export class Job implements JobHandle {
       const start = await this.#open()
       for (const { sink, context } of this.#sinks()) await sink.prepare?.(context)
       await this.#attempts(start)
-      await this.#claims?.remove()
-      await this.#store?.markFinished()
+      // What came after the savepoint is not committed any more; the next start goes on from it.
+      if (this.#suspension !== undefined) await this.#abortSinks()
+      else {
+        await this.#claims?.remove()
+        await this.#store?.markFinished()
+      }
+      await this.#from?.release()
       await this.#store?.close()
       this.#succeed()
     } catch (error) {
       await this.#options.release()
+      await this.#from?.release()
       await this.#fail(error)
     }
   }
 
   /** Opens the checkpoint directory, if there is one, and finds where to begin. */
   async #open(): Promise<Start> {
-    const { checkpoints, onEvent } = this.#options
-    if (checkpoints === undefined) return { manifest: undefined, directory: "" }
+    const { checkpoints, onEvent, from } = this.#options
+    if (checkpoints === undefined && from === undefined) return { manifest: undefined, directory: "" }
     const durability = await this.#environment.durability()
     this.#durability = durability
-    this.#store = await durability.CheckpointStore.open({
-      disk: durability.openDisk(),
-      directory: checkpoints.directory,
-      jobName: this.jobName,
-      retain: checkpoints.retain,
-      owner: durability.lockOwner(this.#environment.uniqueId()),
-      onWarning: (warning) => onEvent({ type: "warning", error: warning }),
-    })
-    const start = await this.#newest(this.#store)
-    const disk = durability.openDisk()
-    const { folder } = this.#store
-    const claimed = await durability.ClaimLog.exists({ disk, folder })
-    const atMostOnce = checkpoints.delivery === "at-most-once"
-    if (atMostOnce ? start.manifest !== undefined : claimed) throw deliveryChanged(checkpoints.delivery, folder)
-    if (atMostOnce) this.#claims = await durability.ClaimLog.open({ disk, folder, jobName: this.jobName })
-    this.#runId = start.manifest?.runId ?? this.#claims?.runId ?? this.#runId
+    if (checkpoints !== undefined)
+      this.#store = await durability.CheckpointStore.open({
+        disk: durability.openDisk(),
+        directory: checkpoints.directory,
+        jobName: this.jobName,
+        retain: checkpoints.retain,
+        owner: durability.lockOwner(this.#environment.uniqueId()),
+        onWarning: (warning) => onEvent({ type: "warning", error: warning }),
+      })
+    if (from !== undefined) await this.#findFrom(durability, from)
+    const start = await this.#newest()
+    const { manifest } = start
+    if (checkpoints !== undefined) await this.#openClaims(durability, checkpoints.delivery, manifest !== undefined)
+    this.#runId = manifest?.runId ?? this.#claims?.runId ?? this.#runId
+    if (manifest === undefined) return start
+    this.#keepRescaled(manifest)
+    // Refused before anything is started, and not tried again.
+    durability.restoreTaskOf(manifest, start.directory, this.#plan)
     return start
   }
 
-  async #newest(store: CheckpointStore): Promise<Start> {
-    const { point } = await store.newestSound()
-    return { manifest: point?.manifest, directory: point?.directory ?? store.folder }
+  /** At most once keeps claims where others keep checkpoints. */
+  async #openClaims({ ClaimLog, openDisk }: Durability, delivery: Delivery, hasCheckpoints: boolean): Promise<void> {
+    const disk = openDisk()
+    const { folder } = this.#store!
+    const claimed = await ClaimLog.exists({ disk, folder })
+    const atMostOnce = delivery === "at-most-once"
+    if (atMostOnce ? hasCheckpoints : claimed) throw deliveryChanged(delivery, folder)
+    if (atMostOnce) this.#claims = await ClaimLog.open({ disk, folder, jobName: this.jobName })
+  }
+
+  /** Looks up what the user named. The job's own folder is where it would go on from anyway. */
+  async #findFrom({ findRestorePoint, openDisk, lockOwner }: Durability, from: string): Promise<void> {
+    const owner = lockOwner(this.#environment.uniqueId())
+    const { jobName } = this
+    const found = await findRestorePoint({
+      disk: openDisk(),
+      directory: from,
+      jobName,
+      owner,
+      own: this.#store?.folder,
+    })
+    this.#from = found
+    for (const { code, reason } of found.passedOver)
+      this.#options.onEvent({ type: "warning", error: new EngineError(code, reason) })
+  }
+
+  async #newest(): Promise<Start> {
+    const from = this.#from?.point
+    const point = this.#store === undefined ? from : (await this.#store.newestSound({ from })).point
+    return { manifest: point?.manifest, directory: point?.directory ?? this.#store?.folder ?? "" }
+  }
+
+  /** The same command goes on at the parallelism that the job was given while it ran; another one begins with its own. */
+  #keepRescaled({ rescaled }: Manifest): void {
+    const { asked, replan, onEvent } = this.#options
+    if (rescaled === undefined || rescaled.asked !== asked) return
+    const parallelism = Object.fromEntries(rescaled.operators.map((each) => [each.operatorId, each.parallelism]))
+    try {
+      this.#plan = replan(parallelism)
+      this.#rescaled = parallelism
+    } catch (error) {
+      // The pipeline has changed since: it runs as it was started.
+      if (error instanceof EngineError) onEvent({ type: "warning", error })
+      else throw error
+    }
   }
 
   /** Attempts until one comes to its end, or the policy has had enough. */
@@ -303,7 +470,15 @@ export class Job implements JobHandle {
     for (let start = first; ; ) {
       try {
         await this.#attemptFrom(start)
-        return
+        const suspension = this.#suspension
+        if (suspension?.rescale === undefined) return
+        this.#suspension = undefined
+        const { taken, rescale } = suspension
+        this.#plan = rescale.plan
+        this.#rescaled = rescale.parallelism
+        start = taken
+        const { checkpointId } = taken.manifest
+        this.#options.onEvent({ type: "rescale", checkpointId, parallelism: rescale.parallelism })
       } catch (error) {
         if (this.#cancelled !== undefined) throw this.#cancelled
         if (store === undefined) throw error
@@ -311,7 +486,7 @@ export class Job implements JobHandle {
         if (!decision.restart) throw error
         this.#restarts += 1
         this.#status = "restarting"
-        start = await this.#newest(store)
+        start = await this.#newest()
         this.#options.onEvent({
           type: "restart",
           error,
@@ -327,41 +502,47 @@ export class Job implements JobHandle {
   }
 
   async #attemptFrom({ manifest, directory }: Start): Promise<void> {
-    const { plan, workforce, heartbeatTimeoutMs, checkpoints: settings } = this.#options
+    const { workforce, heartbeatTimeoutMs, checkpoints: settings } = this.#options
+    const plan = this.#plan
     const store = this.#store
     const sinks = this.#sinks()
     const durability = this.#durability
-    if (manifest !== undefined) await durability!.commitOf(manifest, sinks, false)
+    if (manifest !== undefined && !(await this.#isCommitted(manifest, directory)))
+      await durability!.commitOf(manifest, sinks, false)
     // What was prepared for checkpoints that never completed is not committed any more.
     if (store !== undefined) await this.#abortSinks()
     const splits = await this.#listSplits(manifest)
     const number = store?.beginAttempt() ?? 1
     const prepared: Record<string, Committable[]> = {}
+    const ended: (readonly [SubtaskPlace, SubtaskShare])[] = []
     let checkpointing: Checkpointing | undefined
     let atMostOnce: AtMostOnce | undefined
+    let isRunning = false
     const attempt = new Attempt({
       plan,
-      workforce: await workforce(),
+      workforce: await workforce(plan, this.#rescaled),
       runId: this.#runId,
       heartbeatTimeoutMs,
       environment: this.#environment,
       channelSize: this.#options.channelSize,
       splits,
       checkpoints:
-        store === undefined
+        durability === undefined
           ? undefined
           : {
-              directory: store.folder,
+              directory: store?.folder ?? "",
               attempt: number,
-              barrierMode: settings!.barrierMode,
-              incremental: settings!.incremental,
+              barrierMode: settings?.barrierMode ?? { kind: "aligned" },
+              incremental: settings?.incremental ?? false,
               claims: this.#claims !== undefined,
               restore: manifest === undefined ? undefined : durability!.restoreTaskOf(manifest, directory, plan),
             },
       onRunning: () => {
+        isRunning = true
         if (!this.#hasEnded) this.#status = this.#stopRequested ? "stopping" : "running"
         checkpointing?.start()
         atMostOnce?.start()
+        this.#rescaling?.resolve()
         this.#options.onEvent({ type: "running" })
       },
       onValues: (operatorId, values) => this.#onValues(operatorId, values),
@@ -370,9 +551,10 @@ export class Job implements JobHandle {
       onClaim: async (vertex, claim) => atMostOnce!.claim(vertex, claim),
       onOutputCut: (place, cut) => atMostOnce!.outputCut(place, cut),
       onSubtaskEnd: (place, share) => {
+        ended.push([place, share])
         if (atMostOnce !== undefined) atMostOnce.subtaskEnded(share)
-        else if (checkpointing === undefined) gather(prepared, share)
-        else checkpointing.subtaskEnded(place, share)
+        else if (store === undefined) gather(prepared, share)
+        checkpointing?.subtaskEnded(place, share)
       },
     })
     this.#attempt = attempt
@@ -389,13 +571,16 @@ export class Job implements JobHandle {
         fail: (error) => attempt.fail(error),
         onCommitted: () => this.#policy.onStable(this.#environment.now()),
       })
-    } else if (store !== undefined) {
-      checkpointing = new durability!.Checkpointing({
+    }
+    const createCheckpointing = ({ Checkpointing, openDisk }: Durability): Checkpointing =>
+      new Checkpointing({
         plan,
         store,
+        openDisk,
         attempt: number,
-        settings: settings!,
-        runId: this.#runId,
+        settings: settings ?? SAVEPOINTS_ONLY,
+        firstCheckpointId: Math.max(store?.highestId ?? 0, manifest?.checkpointId ?? 0) + 1,
+        run: this.#runFacts(),
         splits,
         sinks,
         environment: this.#environment,
@@ -412,27 +597,73 @@ export class Job implements JobHandle {
           this.#options.onEvent({ type: "warning", error })
         },
       })
+    if (store !== undefined && atMostOnce === undefined) checkpointing = createCheckpointing(durability!)
+    this.#openCheckpointing = async () => {
+      this.#durability ??= await this.#environment.durability()
+      if (checkpointing === undefined) {
+        checkpointing = createCheckpointing(this.#durability)
+        for (const [place, share] of ended) checkpointing.subtaskEnded(place, share)
+        if (isRunning) checkpointing.start()
+      }
+      return checkpointing
     }
+    let failure: { readonly error: unknown } | undefined
     try {
       await attempt.run()
-      if (atMostOnce !== undefined) await atMostOnce.finish()
-      else if (checkpointing !== undefined) await checkpointing.finish()
-      else
-        for (const { id, sink, context } of sinks) await sink.commit?.(prepared[id] ?? [], { ...context, final: true })
-    } finally {
-      this.readMetrics()
-      await checkpointing?.stop()
-      await atMostOnce?.stop()
+      if (this.#suspension === undefined) {
+        if (atMostOnce !== undefined) await atMostOnce.finish()
+        else if (store !== undefined) await checkpointing!.finish()
+        else
+          for (const { id, sink, context } of sinks)
+            await sink.commit?.(prepared[id] ?? [], { ...context, final: true })
+      }
+    } catch (error) {
+      failure = { error }
+    }
+    this.#openCheckpointing = undefined
+    this.readMetrics()
+    // A last savepoint that is being published comes to its end here.
+    await checkpointing?.stop()
+    await atMostOnce?.stop()
+    // Behind that an attempt may end in any way.
+    if (failure !== undefined && (this.#suspension === undefined || this.#cancelled !== undefined)) throw failure.error
+  }
+
+  #runFacts(): RunFacts {
+    const from = this.#from?.point.manifest
+    const hasRescaled = Object.keys(this.#rescaled).length > 0
+    return {
+      runId: this.#runId,
+      ...(from === undefined
+        ? {}
+        : { origin: { runId: from.runId, checkpointId: from.checkpointId, attempt: from.attempt } }),
+      ...(hasRescaled ? { rescaled: this.#rescaledFact(this.#rescaled) } : {}),
     }
   }
 
+  #rescaledFact(parallelism: Readonly<Record<string, number>>): NonNullable<Manifest["rescaled"]> {
+    const operators = Object.entries(parallelism).map(([operatorId, each]) => ({ operatorId, parallelism: each }))
+    return { asked: this.#options.asked, operators }
+  }
+
+  /** Of a savepoint with which a job was stopped: its output may have been carried away since. */
+  async #isCommitted({ kind }: Manifest, directory: string): Promise<boolean> {
+    const { isSavepointCommitted, openDisk } = this.#durability!
+    return kind === "savepoint" && (await isSavepointCommitted(openDisk(), directory))
+  }
+
   #succeed(): void {
-    const status = this.#stopRequested ? "stopped" : "finished"
+    const savepoint = this.#suspension === undefined ? undefined : savepointOf(this.#suspension.taken)
+    const status = this.#stopRequested || savepoint !== undefined ? "stopped" : "finished"
     this.#status = status
+    this.#rescaling?.reject(
+      new EngineError("SAVEPOINT_NOT_RUNNING", `Cannot rescale job "${this.jobName}": it has ended; start it again`),
+    )
     this.#resolve({
       jobName: this.jobName,
       runId: this.runId,
       status,
+      savepoint,
       durationMs: this.#environment.now() - this.#startedMs,
       restarts: this.#restarts,
       metrics: this.readMetrics(),
@@ -445,6 +676,7 @@ export class Job implements JobHandle {
     if (this.#store === undefined) await this.#abortSinks()
     await this.#claims?.close()
     await this.#store?.close()
+    this.#rescaling?.reject(error)
     this.#status = this.#cancelled === undefined ? "failed" : "cancelled"
     this.#reject(error)
   }
@@ -562,6 +794,19 @@ function deliveryChanged(delivery: Delivery, folder: string): EngineError {
     `Cannot go on ${delivery}: ${folder} holds ${kept}, and what was emitted since is not known there; run it ${needed} to its end, or start anew in another checkpoint directory`,
     { details: { folder, delivery } },
   )
+}
+
+/** Without a checkpoint directory a job's checkpoints are the savepoints that somebody asks for. */
+const SAVEPOINTS_ONLY: CheckpointingOptions["settings"] = {
+  everyMs: Number.POSITIVE_INFINITY,
+  timeoutMs: 10 * 60_000,
+  minPauseMs: 0,
+  barrierMode: { kind: "aligned" },
+  delivery: "exactly-once",
+}
+
+function savepointOf({ manifest, directory, durationMs, sizeBytes }: TakenSavepoint): Savepoint {
+  return { checkpointId: manifest.checkpointId, directory, durationMs, sizeBytes }
 }
 
 function gather(prepared: Record<string, Committable[]>, share: SubtaskShare): void {

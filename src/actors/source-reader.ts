@@ -84,6 +84,8 @@ export class SourceReader implements SubtaskInput {
   readonly received: readonly number[] = []
   barrierDue: BarrierMark | undefined
   readonly barrierDeadlineMs = Number.POSITIVE_INFINITY
+  /** The checkpoint behind whose barrier nothing is read. */
+  #heldBehind: number | undefined
 
   constructor(options: SourceReaderOptions) {
     this.#options = options
@@ -127,12 +129,16 @@ export class SourceReader implements SubtaskInput {
 
   passBarrier(): InputSnapshot {
     const progress = this.#progress()
+    if (this.barrierDue?.last === true) this.#heldBehind = this.barrierDue.checkpointId
     this.#endBarrier()
     return { progress, received: [] }
   }
 
   abortCheckpoint(checkpointId: number): void {
     if (this.barrierDue?.checkpointId === checkpointId) this.#endBarrier()
+    if (this.#heldBehind !== checkpointId) return
+    this.#heldBehind = undefined
+    this.#options.wake()
   }
 
   /** Every split of the source has been handed out. */
@@ -150,7 +156,7 @@ export class SourceReader implements SubtaskInput {
   }
 
   get ended(): boolean {
-    return this.#exhausted && this.#reader === undefined && this.#batch === undefined
+    return this.#heldBehind === undefined && this.#exhausted && this.#reader === undefined && this.#batch === undefined
   }
 
   /** Waits for others of its alignment group. */
@@ -159,6 +165,8 @@ export class SourceReader implements SubtaskInput {
   }
 
   step(chain: Chain, budget: number): { readonly records: number; readonly moved: boolean } {
+    // No record, and no watermark: what comes of it would be no part of the savepoint.
+    if (this.#heldBehind !== undefined) return { records: 0, moved: false }
     const { alignment, now } = this.#options
     const waits = alignment?.mustWait(this.#stamping.watermarkMs) ?? false
     const records = waits ? 0 : this.#read(chain, budget)

@@ -30,13 +30,13 @@ export async function startJob(
   workers: number,
   pool: WorkerPool | undefined,
 ): Promise<JobHandle> {
-  const { plan, moduleUrl } = await planModule(target, options, workers)
+  const { graph, plan, moduleUrl } = await planModule(target, options, workers)
   // The first attempt uses the threads that came up while the module was loaded; later ones get fresh threads.
   let ready = pool
   const job = new Job({
-    ...jobOptions(plan, options),
-    workforce: async () => {
-      if (workers === 0) return localWorkforce(plan)
+    ...jobOptions(graph, plan, options, workers),
+    workforce: async (current, rescaled) => {
+      if (workers === 0) return localWorkforce(current)
       const threads = ready ?? (await startPool(workers, options))
       ready = undefined
       return threadWorkforce(threads, (worker, { runId, buffers, checkpoints }) => ({
@@ -44,8 +44,8 @@ export async function startJob(
         pipelineUrl: String(target),
         moduleUrl,
         params: options.params ?? {},
-        planOptions: planOptionsOf(options, workers),
-        signature: plan.signature,
+        planOptions: planOptionsOf(options, workers, rescaled),
+        signature: current.signature,
         runId,
         buffers,
         checkpoints,
@@ -78,10 +78,11 @@ export async function planModule(
   target: URL | string,
   options: RunOptions,
   workers: number,
-): Promise<{ readonly plan: PhysicalPlan; readonly moduleUrl: string }> {
+): Promise<{ readonly graph: LogicalGraph; readonly plan: PhysicalPlan; readonly moduleUrl: string }> {
   const moduleUrl = await prepareModule(target)
   const pipeline = await loadPipeline(target, { prepared: moduleUrl })
-  return { plan: planJob(pipeline.build(options.params ?? {}), planOptionsOf(options, workers)), moduleUrl }
+  const graph = pipeline.build(options.params ?? {})
+  return { graph, plan: planJob(graph, planOptionsOf(options, workers)), moduleUrl }
 }
 
 /** Starts a graph's job on the calling thread. */
@@ -91,8 +92,8 @@ export async function startGraph(
 ): Promise<JobHandle> {
   const plan = planJob(graph, planOptionsOf(options, 0))
   const job = new Job({
-    ...jobOptions(plan, options),
-    workforce: () => localWorkforce(plan),
+    ...jobOptions(graph, plan, options, 0),
+    workforce: (current) => localWorkforce(current),
     release: async () => undefined,
   })
   job.start()
@@ -104,10 +105,18 @@ async function localWorkforce(plan: PhysicalPlan): Promise<Workforce> {
   return (await import("./local-workforce.ts")).localWorkforce(plan)
 }
 
-function jobOptions(plan: PhysicalPlan, options: RunOptions): Omit<JobOptions, "workforce" | "release"> {
+function jobOptions(
+  graph: LogicalGraph,
+  plan: PhysicalPlan,
+  options: RunOptions,
+  workers: number,
+): Omit<JobOptions, "workforce" | "release"> {
   const checkpoints = options.checkpoint === undefined ? undefined : settingsOf(options.checkpoint)
   return {
     plan,
+    asked: JSON.stringify(planOptionsOf(options, workers)),
+    replan: (parallelism) => planJob(graph, planOptionsOf(options, workers, parallelism)),
+    from: options.from,
     environment: realEnvironment,
     heartbeatTimeoutMs: heartbeatTimeoutOf(options),
     print: options.print ?? ((line) => void process.stdout.write(`${line}\n`)),
@@ -159,10 +168,19 @@ function barrierModeOf({ delivery, alignment = "aligned" }: CheckpointOptions): 
   return { kind: "unaligned", timeoutMs: durationMs(alignment.timeout, "checkpoint.alignment.timeout") }
 }
 
-function planOptionsOf(options: Pick<RunOptions, "parallelism" | "set">, workers: number): PlanOptions {
+/** @param rescaled parallelism by operator that goes before what was asked for at the start */
+function planOptionsOf(
+  options: Pick<RunOptions, "parallelism" | "set">,
+  workers: number,
+  rescaled: Readonly<Record<string, number>> = {},
+): PlanOptions {
+  const set = {
+    ...options.set,
+    ...Object.fromEntries(Object.entries(rescaled).map(([id, parallelism]) => [id, { parallelism }])),
+  }
   return {
     workers,
     parallelism: options.parallelism ?? Math.max(1, workers),
-    ...(options.set === undefined ? {} : { set: options.set }),
+    ...(Object.keys(set).length === 0 ? {} : { set }),
   }
 }

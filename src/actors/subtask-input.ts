@@ -8,8 +8,10 @@ export interface BarrierMark {
   readonly checkpointId: number
   /** When the coordinator asked for it: wall-clock ms. */
   readonly bornMs: number
-  /** Of a savepoint: holds everything, and nothing builds on it. */
+  /** Of a savepoint: holds everything, and nothing builds on it. Never overtakes. */
   readonly savepoint?: boolean
+  /** For sources: nothing is read behind it, unless it is aborted. */
+  readonly last?: boolean
 }
 
 /** What a checkpoint keeps of a subtask's input. */

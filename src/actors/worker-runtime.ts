@@ -3,10 +3,11 @@ import { Sleeper } from "../mailbox/index.ts"
 import type { SubtaskReport } from "../observe/index.ts"
 import type { PhysicalPlan, Vertex } from "../plan/index.ts"
 import type { PartWriter } from "../snapshot/store/index.ts"
-import type { HostResult, MainControl, SharedBuffers, WorkerCheckpoints, WorkerControl } from "./control.ts"
+import type { HostResult, MainControl, PartTarget, SharedBuffers, WorkerCheckpoints, WorkerControl } from "./control.ts"
 import { type Deployment, deploy } from "./deployment.ts"
 import type { Loop, WorkerEnvironment } from "./environment.ts"
 import type { BarrierMark } from "./subtask-input.ts"
+import { Triggered } from "./triggered.ts"
 
 export interface WorkerRuntimeOptions {
   readonly plan: PhysicalPlan
@@ -33,6 +34,7 @@ export class WorkerRuntime implements WorkerControl {
   #cancelled = false
   /** Calls that came before the deployment stood. */
   readonly #early: ((deployment: Deployment) => void)[] = []
+  readonly #triggered = new Triggered()
   /** Ends of subtasks on their way to the main thread. */
   readonly #told: Promise<void>[] = []
 
@@ -89,7 +91,8 @@ export class WorkerRuntime implements WorkerControl {
     }
   }
 
-  trigger(mark: BarrierMark): void {
+  trigger(mark: BarrierMark, target?: PartTarget): void {
+    this.#triggered.announce(mark.checkpointId, target)
     this.#whenDeployed((deployment) => {
       for (const reader of deployment.readers.values()) reader.trigger(mark)
     })
@@ -159,9 +162,13 @@ export class WorkerRuntime implements WorkerControl {
   async #createPart(checkpointId: number, vertex: Vertex, subtask: number): Promise<PartWriter> {
     const { plan, checkpoints, environment } = this.#options
     const { PartWriter, openDisk } = await environment.partWriting()
-    const { directory, attempt } = checkpoints!
+    // Its barrier may be faster than the call that says where it goes.
+    const target = await this.#triggered.targetOf(checkpointId)
+    const disk = openDisk()
+    if (target !== undefined) await disk.mkdir(`${target.directory}/parts`)
+    const { directory, attempt } = target ?? checkpoints!
     return PartWriter.create({
-      disk: openDisk(),
+      disk,
       directory,
       jobName: plan.jobName,
       checkpointId,

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { percent, shortCount, shortDuration, wholeCount } from "./_figures.ts"
+import { percent, shortBytes, shortCount, shortDuration, wholeCount } from "./_figures.ts"
 
 it.each([
   [0, "0"],
@@ -29,6 +29,18 @@ it.each([
   [Number.POSITIVE_INFINITY, "-"],
 ])("shortDuration(%d) is %s", (ms, text) => {
   expect(shortDuration(ms)).toBe(text)
+})
+
+it.each([
+  [0, "0 B"],
+  [1023, "1023 B"],
+  [1024, "1.0 KiB"],
+  [10_200, "10 KiB"],
+  [1_048_500, "1.0 MiB"],
+  [5 * 1024 ** 4, "5.0 TiB"],
+  [Number.NaN, "-"],
+])("shortBytes(%d) is %s", (bytes, text) => {
+  expect(shortBytes(bytes)).toBe(text)
 })
 
 it("wholeCount() separates thousands", () => {

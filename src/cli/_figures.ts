@@ -19,6 +19,18 @@ export function wholeCount(count: number): string {
   return String(Math.round(count)).replaceAll(/\B(?=(\d{3})+(?!\d))/g, ",")
 }
 
+const BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB"]
+
+/** A size at a glance: `512 B`, `3.2 KiB`, `47 MiB`. */
+export function shortBytes(bytes: number): string {
+  if (!Number.isFinite(bytes)) return "-"
+  let value = bytes
+  let unit = 0
+  // 1023.96 KiB would be shown as 1024.
+  for (; value >= 1023.5 && unit < BYTE_UNITS.length - 1; unit++) value /= 1024
+  return `${value.toFixed(unit === 0 || value >= 9.95 ? 0 : 1)} ${BYTE_UNITS[unit]}`
+}
+
 /** A length of time at a glance: `850ms`, `3.2s`, `1m 05s`, `2h 03m`, `3d 04h`. */
 export function shortDuration(ms: number): string {
   if (!Number.isFinite(ms)) return "-"

@@ -1,4 +1,4 @@
-import type { CheckpointCounts, JobHandle, JobResult, JobStatus } from "../actors/index.ts"
+import type { CheckpointCounts, JobHandle, JobResult, JobStatus, Savepoint } from "../actors/index.ts"
 import { EngineError } from "../errors/index.ts"
 import type { JobMetrics, VertexMetrics } from "../observe/index.ts"
 import type { Edge, PhysicalOperator, PhysicalPlan, Vertex } from "../plan/index.ts"
@@ -132,6 +132,7 @@ export class FakeJob implements JobHandle {
       durationMs: 12_000,
       metrics: jobMetrics(),
       restarts: 0,
+      savepoint: undefined,
       collected: {},
     })
   }
@@ -173,6 +174,15 @@ export class FakeJob implements JobHandle {
 
   async setRate(): Promise<void> {
     this.calls.push("setRate")
+  }
+
+  async savepoint(): Promise<Savepoint> {
+    this.calls.push("savepoint")
+    return { checkpointId: 1, directory: "savepoint", durationMs: 1, sizeBytes: 1 }
+  }
+
+  async rescale(): Promise<void> {
+    this.calls.push("rescale")
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

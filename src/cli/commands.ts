@@ -160,6 +160,14 @@ const RUN: CommandSpec = {
       default: "aligned",
     },
     {
+      name: "from",
+      kind: { type: "text" },
+      value: "directory",
+      summary:
+        "Starts from a savepoint, or from the last checkpoint in a checkpoint directory. Goes on from newer checkpoints in --checkpoints " +
+        "when those are of a run that began there, and refuses others.",
+    },
+    {
       name: "restarts",
       kind: { type: "integer", min: 0, max: 1_000_000 },
       value: "n",
@@ -197,6 +205,7 @@ const RUN: CommandSpec = {
       line: "millrace run job.ts --checkpoints state --checkpoint-every 1s",
       does: "goes on after a crash: run the same command again",
     },
+    { line: "millrace run job.ts --from backups/monday", does: "goes on from a savepoint" },
     { line: "millrace run job.ts --workers 0", does: "on the main thread: breakpoints work as everywhere" },
   ],
 }
@@ -297,9 +306,71 @@ const STOP: CommandSpec = {
     "As one ctrl-c in the job's own terminal: sources stop, everything in flight is processed, windows fire, sinks commit. Waits until it has ended.",
   ],
   arguments: [JOB],
+  options: [
+    {
+      name: "savepoint",
+      kind: { type: "text" },
+      value: "directory",
+      summary:
+        "Stops with a savepoint, in a directory that does not exist yet: no window fires before its time, and `millrace run --from` " +
+        "goes on where the job was.",
+    },
+  ],
+  tables: [JOB_EXIT_CODES],
+  examples: [
+    { line: "millrace stop airport-delays", does: "ends it in order" },
+    { line: "millrace stop airport-delays --savepoint backups/monday", does: "ends it so that it can go on" },
+  ],
+}
+
+const SAVEPOINT: CommandSpec = {
+  name: "savepoint",
+  summary: "Save the state of a running job in a directory of its own.",
+  details: [
+    "Takes a savepoint of the running job, which goes on. It stands alone: move it, copy it, start from it with `millrace run --from`, at any " +
+      "parallelism. Nothing but you removes it.",
+  ],
+  arguments: [JOB],
+  options: [
+    {
+      name: "to",
+      kind: { type: "text" },
+      value: "directory",
+      summary: "A directory that does not exist yet: it becomes the savepoint.",
+      default: "one among the job's checkpoints",
+    },
+    {
+      name: "stop",
+      kind: FLAG,
+      summary:
+        "Stops the job with it: sources stop, sinks commit what is in the savepoint, and no window fires before its time.",
+    },
+  ],
+  tables: [JOB_EXIT_CODES],
+  examples: [
+    { line: "millrace savepoint airport-delays --to backups/monday", does: "a copy of what it knows" },
+    { line: "millrace savepoint airport-delays --stop", does: "ends it; the same `millrace run` goes on" },
+  ],
+}
+
+const RESCALE: CommandSpec = {
+  name: "rescale",
+  summary: "Give operators of a running job another parallelism.",
+  details: [
+    "Takes a checkpoint, and goes on from it within the same process, with other numbers of subtasks. Everything else stays as it is. The new " +
+      "parallelism holds through restarts, also of the process when it is started by the same command.",
+  ],
+  arguments: [
+    JOB,
+    {
+      name: "operator=n",
+      summary: "An operator's id and its new parallelism. `millrace plan` shows the ids.",
+      repeated: true,
+    },
+  ],
   options: [],
   tables: [JOB_EXIT_CODES],
-  examples: [{ line: "millrace stop airport-delays", does: "ends it in order" }],
+  examples: [{ line: "millrace rescale airport-delays window-1=4 map-2=4", does: "two operators in four parts" }],
 }
 
 const CANCEL: CommandSpec = {
@@ -314,4 +385,4 @@ const CANCEL: CommandSpec = {
   examples: [{ line: "millrace cancel airport-delays", does: "ends it at once" }],
 }
 
-export const COMMANDS: readonly CommandSpec[] = [RUN, PLAN, STATUS, WHY, STOP, CANCEL]
+export const COMMANDS: readonly CommandSpec[] = [RUN, PLAN, STATUS, WHY, SAVEPOINT, STOP, CANCEL, RESCALE]

@@ -16,6 +16,7 @@ export function jobOptions(values: OptionValues): RunOptions {
     ...(typeof values.parallelism === "number" ? { parallelism: values.parallelism } : {}),
     ...(typeof values["max-heap-mb"] === "number" ? { maxHeapMb: values["max-heap-mb"] } : {}),
     ...checkpointOptions(values),
+    ...(typeof values.from === "string" ? { from: values.from } : {}),
     ...(isAssignments(values.set) ? { set: Object.fromEntries(values.set.map(readSetting)) } : {}),
     // As text: the pipeline knows the types of its params.
     ...(isAssignments(values.param) ? { params: Object.fromEntries(values.param) } : {}),

@@ -56,6 +56,10 @@ async function executeCommand(line: CommandLine & { kind: "command" }, io: Io, v
       return (await import("./status-command.ts")).statusCommand({ io, args, values, verbose })
     case "why":
       return (await import("./why-command.ts")).whyCommand({ io, args, values, verbose })
+    case "savepoint":
+      return (await import("./savepoint-command.ts")).savepointCommand({ io, args, values, verbose })
+    case "rescale":
+      return (await import("./rescale-command.ts")).rescaleCommand({ io, args, values, verbose })
     case "stop":
     case "cancel":
       return (await import("./end-command.ts")).endCommand({ io, args, values, verbose }, line.command.name)

@@ -121,6 +121,12 @@ export function eventText(event: JobEvent): string | undefined {
       return undefined
     case "warning":
       return `warning: ${event.error.message}`
+    case "savepoint":
+      return `savepoint ${event.checkpointId} in ${event.directory}`
+    case "rescale":
+      return `rescaling from checkpoint ${event.checkpointId}: ${Object.entries(event.parallelism)
+        .map(([operatorId, parallelism]) => `${operatorId}=${parallelism}`)
+        .join(" ")}`
     case "restart": {
       const from =
         event.from === "checkpoint"

@@ -1,4 +1,4 @@
-import type { JobHandle, JobResult, JobStatus } from "../actors/index.ts"
+import type { JobHandle, JobResult, JobStatus, Savepoint } from "../actors/index.ts"
 
 /** What a job says of itself. Plain JSON: what is not known, or not finite, is null. Times in ms. */
 export interface StatusReport {
@@ -46,6 +46,7 @@ export interface OperatorStatus {
 /** How a job ended that was asked to. */
 export interface EndReport {
   readonly status: JobResult["status"] | "cancelled"
+  readonly savepoint?: Savepoint
   readonly durationMs: number
   readonly recordsIn: number
   readonly recordsOut: number
@@ -90,8 +91,9 @@ export function statusReport(job: JobHandle, pid: number, nowMs: number): Status
   }
 }
 
-export function endReport({ status, durationMs, metrics }: JobResult): EndReport {
-  return { status, durationMs, recordsIn: metrics.recordsIn, recordsOut: metrics.recordsOut }
+export function endReport({ status, savepoint, durationMs, metrics }: JobResult): EndReport {
+  const { recordsIn, recordsOut } = metrics
+  return { status, ...(savepoint === undefined ? {} : { savepoint }), durationMs, recordsIn, recordsOut }
 }
 
 function finite(value: number | undefined): number | null {

@@ -81,7 +81,13 @@ describe.each(implementations)("%s", (_name, open) => {
     const { sender, receiver } = open(100)
     const batch = new RecordBatch(["a", { b: 1 }], [1, 2.5], [7, 2 ** 32 - 1])
     expect(sender.offerData(batch)).toBe(true)
-    for (const element of [watermark(-1.5), barrier(2 ** 40), IDLE, watermark(Number.POSITIVE_INFINITY), END]) {
+    for (const element of [
+      watermark(-1.5),
+      { ...barrier(2 ** 40), aligned: true },
+      IDLE,
+      watermark(Number.POSITIVE_INFINITY),
+      END,
+    ]) {
       expect(sender.offerControl(element)).toBe(true)
     }
     const first = take(receiver)
@@ -91,7 +97,7 @@ describe.each(implementations)("%s", (_name, open) => {
       keyHashes: [7, 2 ** 32 - 1],
     })
     expect(take(receiver)).toEqual(watermark(-1.5))
-    expect(take(receiver)).toEqual(barrier(2 ** 40))
+    expect(take(receiver)).toEqual({ ...barrier(2 ** 40), aligned: true })
     expect(take(receiver)).toEqual(IDLE)
     expect(take(receiver)).toEqual(watermark(Number.POSITIVE_INFINITY))
     expect(take(receiver)).toEqual(END)

@@ -197,7 +197,7 @@ class Simulator {
           world.note(`warning: ${event.error.message}`)
         }
       },
-      workforce: async () => {
+      workforce: async (plan) => {
         attempts += 1
         if (attempts > 1 || this.#processes > 1) {
           this.#count.restarts += 1
@@ -206,6 +206,14 @@ class Simulator {
         workforce = new SimWorkforce({ world, plan, disk: this.#disk, partWriting, restoring })
         return workforce
       },
+      asked: "",
+      from: undefined,
+      replan: (set) =>
+        planJob(graph(), {
+          parallelism,
+          workers,
+          set: Object.fromEntries(Object.entries(set).map(([id, each]) => [id, { parallelism: each }])),
+        }),
       release: async () => undefined,
     })
     job.start()

@@ -104,3 +104,26 @@ test("a socket that cannot be made is a warning", async () => {
   expect(code).toBe(0)
   expect(stderr).toContain("it is no directory")
 })
+
+test("savepoint saves, rescale changes the parallelism, and stopping with a savepoint says where it is", async () => {
+  const job = start("--workers", "1")
+  await listening(1)
+  const saved = await millrace("savepoint", "endless-print", "--to", join(dir, "saved"))
+  expect(saved).toMatchObject({ code: 0, stdout: expect.stringContaining(`savepoint: ${join(dir, "saved")}`) })
+  expect(await millrace("savepoint", "endless-print")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("SAVEPOINT_DIRECTORY_MISSING"),
+  })
+  expect(await millrace("rescale", "endless-print", "filter-1=2")).toMatchObject({
+    code: 0,
+    stdout: "endless-print runs with filter-1=2\n",
+  })
+  expect(await millrace("rescale", "endless-print", "fliter-1=2")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("PLAN_UNKNOWN_OPERATOR"),
+  })
+  const stopped = await millrace("stop", "endless-print", "--savepoint", join(dir, "last"))
+  expect(stopped).toMatchObject({ code: 0, stdout: expect.stringContaining(`savepoint: ${join(dir, "last")}`) })
+  expect((await job.ended).code).toBe(0)
+  expect(readdirSync(join(dir, "last")).sort()).toEqual(["committed", "manifest.json", "parts"])
+})

@@ -86,11 +86,12 @@ export function partCut(path: string, sizeBytes: number, writtenBytes: number): 
   )
 }
 
-export function stoppedElsewhere(folder: string, savepoint: string): EngineError {
+export function savepointGone(folder: string, savepoint: string, cause?: unknown): EngineError {
+  const found = cause instanceof Error ? cause.message : "another one is there now"
   return new EngineError(
-    "CHECKPOINT_STOPPED_ELSEWHERE",
-    `Cannot go on in ${folder}: the job was stopped with the savepoint in ${savepoint}, which is not here; start it with --from ${savepoint}, or wherever that is now`,
-    { details: { directory: folder, savepoint } },
+    "CHECKPOINT_SAVEPOINT_GONE",
+    `Cannot go on in ${folder}: the job's output is committed up to the savepoint that was in ${savepoint}, and it cannot be read there: ${found}; start with --from and the directory where it is now`,
+    { details: { directory: folder, savepoint }, ...(cause === undefined ? {} : { cause }) },
   )
 }
 

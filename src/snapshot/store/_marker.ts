@@ -15,11 +15,11 @@ export interface Marker {
   readonly finished: number | null
   /** Ids up to this one have been used. */
   readonly highest: number
-  /** The job was stopped with a savepoint elsewhere, in this directory: it goes on from there. Null: it was not. */
-  readonly stopped: string | null
+  /** The directory of the savepoint that is `committed`, when it is not among the store's own. Null otherwise. */
+  readonly elsewhere: string | null
 }
 
-export const NO_MARKER: Marker = { committed: null, finished: null, highest: 0, stopped: null }
+export const NO_MARKER: Marker = { committed: null, finished: null, highest: 0, elsewhere: null }
 
 const FILE = "marker.json"
 const FORMAT_VERSION = 1
@@ -46,7 +46,7 @@ export async function readMarker(disk: Disk, folder: string, jobName: string): P
         committed: fields.integerOrNull("committed"),
         finished: fields.integerOrNull("finished"),
         highest: fields.integer("highest"),
-        stopped: fields.has("stopped") ? fields.text("stopped") : null,
+        elsewhere: fields.has("elsewhere") ? fields.text("elsewhere") : null,
       }
     })
   } catch (error) {
@@ -60,8 +60,8 @@ export async function writeMarker(disk: Disk, folder: string, jobName: string, m
   const path = `${folder}/${FILE}`
   const temporary = `${path}.tmp`
   await removeIfThere(disk, temporary)
-  const { stopped, ...rest } = marker
-  const fields = { formatVersion: FORMAT_VERSION, jobName, ...rest, ...(stopped === null ? {} : { stopped }) }
+  const { elsewhere, ...rest } = marker
+  const fields = { formatVersion: FORMAT_VERSION, jobName, ...rest, ...(elsewhere === null ? {} : { elsewhere }) }
   await writeDurably(disk, temporary, seal(jsonText(fields)))
   await disk.rename(temporary, path)
   await disk.syncDirectory(folder)

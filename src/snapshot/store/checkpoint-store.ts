@@ -8,7 +8,7 @@ import {
   partCut,
   passedOverWarning,
   restorePointBehind,
-  stoppedElsewhere,
+  savepointGone,
   unwritable,
 } from "./_checkpoint-errors.ts"
 import { copyFile } from "./_copy-file.ts"
@@ -32,6 +32,7 @@ import type { Disk } from "./disk.ts"
 import { encodeManifest, type Manifest } from "./manifest.ts"
 import type { PartHandle } from "./part-file.ts"
 import { publishSavepoint } from "./publish-savepoint.ts"
+import { readSavepoint } from "./read-savepoint.ts"
 
 export interface CheckpointStoreOptions {
   readonly disk: Disk
@@ -229,7 +230,7 @@ export class CheckpointStore {
   }
 
   /**
-   * Publishes a savepoint in a directory of the user's, outside the store. No restore looks for it there.
+   * Publishes a savepoint in a directory of the user's, outside the store.
    *
    * @throws {EngineError} as `publishSavepoint`; CHECKPOINT_FENCED, CHECKPOINT_LOCK_LOST
    */
@@ -244,13 +245,13 @@ export class CheckpointStore {
   }
 
   /**
-   * The job was stopped with a savepoint elsewhere, and its sinks have committed what that lists. It goes on from there only:
-   * going back to a checkpoint here would repeat output.
+   * The sinks have committed what a savepoint lists that stands elsewhere. Until the next checkpoint is committed the job can
+   * go on only from there: a checkpoint before it would repeat output.
    *
    * @throws {EngineError} CHECKPOINT_WRITE_FAILED
    */
-  markStopped(checkpointId: number, directory: string): Promise<void> {
-    return this.#exclusive(() => this.#mark({ ...this.#marker, committed: checkpointId, stopped: directory }))
+  markCommittedElsewhere(checkpointId: number, directory: string): Promise<void> {
+    return this.#exclusive(() => this.#mark({ ...this.#marker, committed: checkpointId, elsewhere: directory }))
   }
 
   /**
@@ -286,7 +287,7 @@ export class CheckpointStore {
    *
    * With `from`, what the user named to start from: it is the answer unless a newer one of the run that began from it is here.
    *
-   * @throws {EngineError} CHECKPOINT_STOPPED_ELSEWHERE; RESTORE_POINT_BEHIND when going on from `from` would go back behind what
+   * @throws {EngineError} CHECKPOINT_SAVEPOINT_GONE; RESTORE_POINT_BEHIND when going on from `from` would go back behind what
    *   is here; CHECKPOINT_COMMITTED_DAMAGED; CHECKPOINT_MARKER_DAMAGED; CHECKPOINT_MANIFEST_VERSION,
    *   CHECKPOINT_PART_VERSION: of another release; CHECKPOINT_READ_FAILED when the system refused, which says nothing
    *   about the files
@@ -320,7 +321,7 @@ export class CheckpointStore {
         `checkpoint ${checkpointId} was committed, the newest is ${this.#newestId}`,
       )
       if (this.#marker.committed !== null && checkpointId <= this.#marker.committed) return
-      await this.#mark({ ...this.#marker, committed: checkpointId, stopped: null })
+      await this.#mark({ ...this.#marker, committed: checkpointId, elsewhere: null })
     })
   }
 
@@ -332,7 +333,7 @@ export class CheckpointStore {
   markFinished(): Promise<void> {
     return this.#exclusive(async () => {
       invariant(this.#phase === "ready", "a job ended before newestSound was asked")
-      await this.#mark({ committed: null, finished: this.#highestId, highest: this.#highestId, stopped: null })
+      await this.#mark({ committed: null, finished: this.#highestId, highest: this.#highestId, elsewhere: null })
       await this.#collect(this.#highestId)
     })
   }
@@ -398,14 +399,12 @@ export class CheckpointStore {
     const ofThisRun = candidates.filter(({ checkpointId }) => finished === null || checkpointId > finished)
     const found = await findSound(this.#disk, this.#jobName, ofThisRun)
     const { passedOver } = found
-    const point = from === undefined ? found.point : chooseFrom(this.folder, found.point, from)
+    const here = await this.#orElsewhere(found.point, from)
+    const point = from === undefined ? here : chooseFrom(this.folder, here, from)
     // Ids go on behind those of what is gone on from, which may come from elsewhere.
     this.#highestId = Math.max(this.#highestId, from?.manifest.checkpointId ?? 0)
     const foundId = point?.manifest.checkpointId
     const repeats = committed !== null && (foundId === undefined || foundId < committed)
-    if (repeats && !allowRepeat && this.#marker.stopped !== null) {
-      throw stoppedElsewhere(this.folder, this.#marker.stopped)
-    }
     if (repeats && !allowRepeat) throw committedDamaged(this.folder, committed, foundId, passedOver)
     for (const { kind, file, directory } of passedOver) {
       if (kind === "checkpoint") await this.#disk.rename(file, file.replace(/\.json$/, DAMAGED))
@@ -424,6 +423,23 @@ export class CheckpointStore {
     this.#phase = "ready"
     if (passedOver.length > 0) this.#warn(passedOverWarning(this.folder, foundId, passedOver))
     return { point, passedOver: passedOver.map(({ directory, ...rest }) => rest) }
+  }
+
+  /** The savepoint that was committed elsewhere, when what was found here is behind it. `from` may be that very one, moved. */
+  async #orElsewhere(
+    found: RestorePoint | undefined,
+    from: RestorePoint | undefined,
+  ): Promise<RestorePoint | undefined> {
+    const { committed, elsewhere } = this.#marker
+    if (elsewhere === null || committed === null) return found
+    if ((found?.manifest.checkpointId ?? 0) >= committed || from?.manifest.checkpointId === committed) return found
+    try {
+      const point = await readSavepoint(this.#disk, elsewhere)
+      if (point.manifest.checkpointId === committed) return point
+    } catch (cause) {
+      throw savepointGone(this.folder, elsewhere, cause)
+    }
+    throw savepointGone(this.folder, elsewhere)
   }
 
   async #publishCheckpoint(manifest: Manifest, bytes: Uint8Array): Promise<void> {

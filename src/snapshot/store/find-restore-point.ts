@@ -33,6 +33,8 @@ export interface FindRestorePointOptions {
   /** Chooses the folder in a checkpoint directory of several jobs. */
   readonly jobName: string
   readonly owner: LockOwner
+  /** The folder of the job's own checkpoints: it is locked already. */
+  readonly own: string | undefined
 }
 
 /**
@@ -43,13 +45,13 @@ export interface FindRestorePointOptions {
  *   what is wrong with the files
  */
 export async function findRestorePoint(options: FindRestorePointOptions): Promise<FoundPoint> {
-  const { disk, directory, jobName, owner } = options
+  const { disk, directory, jobName, owner, own } = options
   if (await isThere(disk, `${directory}/${SAVEPOINT_MANIFEST}`)) {
     const point = await readSavepoint(disk, directory)
     return { point, passedOver: [], folder: undefined, release: async () => undefined }
   }
   const folder = await folderOf(disk, directory, jobName)
-  const lock = await DirectoryLock.acquire(disk, folder, owner)
+  const lock = folder === own ? undefined : await DirectoryLock.acquire(disk, folder, owner)
   try {
     const name = await jobNameOf(disk, folder, jobName)
     const { committed, finished } = await readMarker(disk, folder, name)
@@ -62,9 +64,9 @@ export async function findRestorePoint(options: FindRestorePointOptions): Promis
     if (point === undefined) throw missing(directory, "the job there has ended, or never took a checkpoint")
     const foundId = point.manifest.checkpointId
     if (committed !== null && foundId < committed) throw committedDamaged(folder, committed, foundId, passedOver)
-    return { point, passedOver, folder, release: () => lock.release() }
+    return { point, passedOver, folder, release: async () => lock?.release() }
   } catch (error) {
-    await lock.release()
+    await lock?.release()
     throw error
   }
 }
