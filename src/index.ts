@@ -16,6 +16,7 @@ export {
 } from "./actors/index.ts"
 export {
   type Alignment,
+  type AssignTimesOptions,
   type KeyedStream,
   type Params,
   type Pipeline,

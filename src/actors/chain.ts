@@ -1,4 +1,4 @@
-import type { Committable, Operator, OperatorContext, Output } from "../contracts/index.ts"
+import type { Committable, Operator, OperatorContext, Output, OwnEventTime } from "../contracts/index.ts"
 import { closest, EngineError } from "../errors/index.ts"
 import type { SubtaskMetrics, WaitingReport } from "../observe/index.ts"
 import { SinkOperator } from "../operators/index.ts"
@@ -248,6 +248,11 @@ export class Chain {
   restoreWatermark(watermarkMs: number): void {
     this.watermarkMs = watermarkMs
     for (const link of this.#links) link.context.watermarkMs = watermarkMs
+  }
+
+  /** The event time that its head gives records, when it does. */
+  get ownTime(): OwnEventTime | undefined {
+    return this.#links[0]!.operator.eventTime
   }
 
   /** What its operators wait for. */

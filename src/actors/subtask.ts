@@ -211,6 +211,7 @@ export class Subtask {
               channels: input.channels.map((each) => ({ ...each, channel: received[each.channel]! })),
               holder: input.holder === undefined ? undefined : received[input.holder]!,
             },
+      ownNewestMs: this.#chain.ownTime?.newestMs,
       waiting: this.#chain.waiting,
     }
   }
@@ -300,7 +301,7 @@ export class Subtask {
       if (this.#capture === undefined && !this.#cut.underWay) this.#takeCapture(due)
     } else if (this.#cut.holds) {
       // What comes now belongs to the next checkpoint: it waits until the sinks have cut their output.
-      this.input.noteHeld?.()
+      this.#noteHeld()
       return moved ? "progressed" : "blocked"
     } else {
       const { records, moved: inputMoved } = this.input.step(this.#chain, Math.min(budget, this.#budget))
@@ -369,14 +370,17 @@ export class Subtask {
       if (this.#chain.watermarkMs < Number.POSITIVE_INFINITY) this.#chain.beginWatermark(Number.POSITIVE_INFINITY)
       return true
     }
-    if (input.watermarkMs > this.#chain.watermarkMs) {
-      this.#chain.beginWatermark(input.watermarkMs)
+    const { ownTime } = this.#chain
+    const { watermarkMs } = ownTime ?? input
+    if (watermarkMs > this.#chain.watermarkMs) {
+      this.#chain.beginWatermark(watermarkMs)
       return this.#chain.advance() ? this.#handOnProgress() || true : true
     }
-    if (input.idle !== this.#sentIdle) {
-      this.#sentIdle = input.idle
+    const idle = input.idle || (ownTime?.idle ?? false)
+    if (idle !== this.#sentIdle) {
+      this.#sentIdle = idle
       // At once, and behind all before it: a record that comes later makes the receiver count this channel again.
-      if (input.idle) for (const channel of this.#outputs) channel.mark(IDLE)
+      if (idle) for (const channel of this.#outputs) channel.mark(IDLE)
       else if (this.#sentWatermarkMs > Number.NEGATIVE_INFINITY) {
         for (const channel of this.#outputs) channel.watermark(this.#sentWatermarkMs)
       }
@@ -552,9 +556,15 @@ export class Subtask {
     return "progressed"
   }
 
+  /** No input could be taken: that is no idleness. */
+  #noteHeld(): void {
+    this.input.noteHeld?.()
+    this.#chain.ownTime?.noteHeld()
+  }
+
   /** Something downstream is at its bound. */
   #held(moved: boolean): StepOutcome {
-    this.input.noteHeld?.()
+    this.#noteHeld()
     this.#chain.flushSinks()
     this.#publishMetrics()
     return moved ? "progressed" : "blocked"

@@ -2,6 +2,7 @@
  * What a user writes: pipelines and typed streams, which build the logical graph and nothing else.
  * Leans on plan/ and on the operators. Read pipeline.ts, then stream.ts.
  */
+export type { AssignTimesOptions } from "./assign-times-options.ts"
 export { GraphBuilder, type InlineRunner, type PipelineTime } from "./graph-builder.ts"
 export { KeyedStream, type WindowResult } from "./keyed-stream.ts"
 export {

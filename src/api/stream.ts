@@ -2,6 +2,7 @@ import { collectSink, type PrintOptions, printSink } from "../connectors/memory/
 import type { Operator, Sink } from "../contracts/index.ts"
 import { EngineError } from "../errors/index.ts"
 import {
+  AssignTimesOperator,
   FilterOperator,
   FlatMapOperator,
   MapOperator,
@@ -14,6 +15,8 @@ import {
 } from "../operators/index.ts"
 import type { Exchange, LogicalInput, LogicalNode } from "../plan/index.ts"
 import type { Key } from "../state/index.ts"
+import type { EventTime } from "../time/index.ts"
+import { type AssignTimesOptions, resolveAssignedTimes } from "./assign-times-options.ts"
 import { type GraphBuilder, setName, setParallelism } from "./graph-builder.ts"
 import { KeyedStream } from "./keyed-stream.ts"
 import { SinkHandle } from "./sink-handle.ts"
@@ -66,6 +69,29 @@ export class Stream<T> {
   /** Any number of records out for each record in: `fn` answers an array or any iterable, read lazily under backpressure. */
   flatMap<R>(fn: (value: T) => Iterable<R>): Stream<R> {
     return this._then("flatMap", () => new FlatMapOperator<T, R>({ fn }))
+  }
+
+  /**
+   * Gives records another event time, and makes the watermark of what follows: for times that are known only on the way. Prefer
+   * the source's `time` where it will do: there each split has a watermark of its own, here each subtask has.
+   */
+  assignTimes(timeOf: (value: T) => EventTime, options: AssignTimesOptions<T> = {}): Stream<T> {
+    const resolved = resolveAssignedTimes(
+      timeOf,
+      options,
+      this._origins.every(({ node }) => isBounded(node)),
+    )
+    const node = this._graph.add({
+      kind: "assignTimes",
+      role: {
+        type: "operator",
+        keyed: false,
+        assignsTimes: true,
+        create: () => new AssignTimesOperator<T>(resolved) as Operator,
+      },
+      inputs: this._inputs(),
+    })
+    return new Stream<T>(this._graph, [mainOf(node)])
   }
 
   /** Calls `fn` for each record and passes the record on unchanged. */
@@ -247,6 +273,10 @@ export class Stream<T> {
   /** @internal */ reduce(this: never): never {
     return notKeyed("reduce")
   }
+}
+
+function isBounded({ role, inputs }: LogicalNode): boolean {
+  return role.type === "source" ? role.source.bounded : inputs.every(({ node }) => isBounded(node))
 }
 
 function notKeyed(method: string): never {

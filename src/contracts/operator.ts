@@ -42,6 +42,17 @@ export interface OperatorContext {
   setAlarm(timeMs: number): void
 }
 
+/** The event time that an operator gives its records, in place of the one they came with. */
+export interface OwnEventTime {
+  /** Of what it has emitted: the watermark of what follows, whatever its inputs' is. */
+  readonly watermarkMs: number
+  readonly newestMs: number
+  /** True while it no longer holds the watermark back. */
+  readonly idle: boolean
+  /** The subtask could not take input meanwhile: that is no idleness. */
+  noteHeld(): void
+}
+
 /** Windows or timers that have not fired. */
 export interface OperatorWaiting {
   readonly what: "window" | "timer"
@@ -96,6 +107,8 @@ export interface Operator<In = unknown, Out = unknown> {
    * parallelism has not changed. The operator says how they become one
    */
   restoreValue?(values: readonly unknown[]): void
+  /** Of an operator that gives records another event time. It stands at the head of its chain. */
+  readonly eventTime?: OwnEventTime
   /** What keeps it from emitting, asked when somebody wonders (`millrace why`); undefined when nothing does. */
   waiting?(): OperatorWaiting | undefined
   /** `failed` is true when the job did not end well. Must not throw. */

@@ -16,6 +16,8 @@ export interface SubtaskReport {
   /** A checkpoint's barrier that has come, and waits for what sinks have gathered. */
   readonly sinksPrepare: boolean
   readonly input: GateReport | ReaderReport
+  /** The newest time that it has given a record itself; undefined when it gives none. */
+  readonly ownNewestMs: number | undefined
   /** What its operators wait for; those that wait for nothing are left out. */
   readonly waiting: readonly WaitingReport[]
 }

@@ -41,6 +41,7 @@ const subtask = (vertex: number, given: Partial<SubtaskReport> = {}): SubtaskRep
   backpressuredMs: 0,
   fullChannels: [],
   sinksPrepare: false,
+  ownNewestMs: undefined,
   input: vertex === 0 ? reader() : gate(),
   waiting: [],
   ...given,
@@ -144,6 +145,12 @@ describe("explainWhy() follows the holder of the watermark to its cause", () => 
       /barrier has come/,
     ],
     ["checkpoint, at a sink", { hours: { waiting: [window()], sinksPrepare: true } }, "checkpoint", /its sinks/],
+    [
+      "behind, at an operator that assigns times",
+      { clicks: { ownNewestMs: 7 } },
+      "behind",
+      /clicks\/0 gives records their time/,
+    ],
     ["clock", { hours: { waiting: [window({ nextMs: undefined, nextProcessingMs: 65_000 })] } }, "clock", /in 1m 5s/],
     [
       "end-of-input",

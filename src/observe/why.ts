@@ -150,7 +150,15 @@ class Explanation {
       this.#step(report, "waits until its sinks have written what belongs to a checkpoint")
       return this.#answer("checkpoint", "a sink is writing its share of a checkpoint", SLOW_CHECKPOINT)
     }
-    const { input } = report
+    const { input, ownNewestMs } = report
+    if (ownNewestMs !== undefined) {
+      this.#step(report, `gives records their time; the newest so far is ${momentText(ownNewestMs)}`)
+      return this.#answer(
+        "behind",
+        "records have not come so far yet",
+        `a record must come that moves the watermark of ${this.#nameOf(report)} to ${momentText(neededMs)}`,
+      )
+    }
     if (input.type === "source") return this.#reader(report, input, neededMs)
     if (input.holder === undefined) return this.#nobodyHolds(report, input.channels)
     const channel = input.channels.find((each) => each.channel === input.holder)!

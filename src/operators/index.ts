@@ -4,6 +4,7 @@
  * Lean on contracts/, state/, time/, records/ and errors/. Read flat-map.ts first: it is the smallest resumable one.
  */
 export * from "./aggregates/index.ts"
+export { AssignTimesOperator, type AssignTimesOptions } from "./assign-times.ts"
 export { FilterOperator } from "./filter.ts"
 export { FlatMapOperator } from "./flat-map.ts"
 export { KeyedAggregateOperator, type KeyedAggregateOptions } from "./keyed-aggregate.ts"

@@ -8,7 +8,13 @@ export type Exchange = "forward" | "hash" | "rebalance" | "rescale" | "broadcast
 /** What a logical operator is made of. Functions stay where they are: each thread builds the same graph from the same module. */
 export type NodeRole =
   | { readonly type: "source"; readonly source: Source<unknown>; readonly eventTime: EventTimeOptions | undefined }
-  | { readonly type: "operator"; readonly keyed: boolean; create(): Operator }
+  | {
+      readonly type: "operator"
+      readonly keyed: boolean
+      /** It gives records another event time: what follows needs none of the sources, and it begins a chain. */
+      readonly assignsTimes?: boolean
+      create(): Operator
+    }
   | { readonly type: "sink"; readonly sink: Sink<unknown> }
 
 /** How a source's records get their event time, and its splits their watermarks. Times in ms. */

@@ -78,6 +78,14 @@ describe("planJob()", () => {
     ])
   })
 
+  test("an operator that assigns times begins a chain, and what follows needs no time of the source", () => {
+    const source = node("source", SOURCE)
+    const assign = node("assignTimes", { ...PLAIN, assignsTimes: true } as NodeRole, [source])
+    const window = node("window", KEYED, [by(assign)], { needsEventTime: true })
+    const { vertices } = plan([source, assign, window, node("sink", SINK, [window])])
+    expect(vertices.map((v) => v.name)).toEqual(["source-1", "assignTimes-1", "window-1 -> sink-1"])
+  })
+
   test("chains a fan-out as a tree, parents first", () => {
     const source = node("source", SOURCE)
     const left = node("map", PLAIN, [source])

@@ -126,7 +126,15 @@ export function planJob(graph: LogicalGraph, options: PlanOptions): PhysicalPlan
 
 /** A node joins its producer's actor when it has one input, by a forward edge. */
 function chainsToItsInput(node: LogicalNode, exchanges: ReadonlyMap<LogicalInput, Exchange>): boolean {
-  return node.inputs.length === 1 && exchanges.get(node.inputs[0]!) === "forward" && !isSelfKeyed(node)
+  return node.inputs.length === 1 && exchanges.get(node.inputs[0]!) === "forward" && !beginsChain(node)
+}
+
+function beginsChain(node: LogicalNode): boolean {
+  return isSelfKeyed(node) || assignsTimes(node)
+}
+
+function assignsTimes({ role }: LogicalNode): boolean {
+  return role.type === "operator" && role.assignsTimes === true
 }
 
 function isSelfKeyed(node: LogicalNode): boolean {
@@ -215,7 +223,7 @@ function checkKeys(graph: LogicalGraph, ids: ReadonlyMap<LogicalNode, string>): 
   }
 }
 
-/** Event-time operators need a source with a `time` option somewhere above them. */
+/** Event-time operators need sources with a `time` option above them, or an operator that assigns times. */
 function checkEventTime(graph: LogicalGraph, ids: ReadonlyMap<LogicalNode, string>): void {
   for (const node of graph.nodes) {
     if (node.needsEventTime !== true) continue
@@ -223,7 +231,7 @@ function checkEventTime(graph: LogicalGraph, ids: ReadonlyMap<LogicalNode, strin
       if (source.role.type !== "source" || source.role.eventTime !== undefined) continue
       throw new EngineError(
         "PLAN_NO_EVENT_TIME",
-        `Cannot plan pipeline "${graph.jobName}": "${ids.get(node)}" works in event time, but the records of "${ids.get(source)}" have none; give that source a time, e.g. source(..., { time: (record) => record.timestamp })`,
+        `Cannot plan pipeline "${graph.jobName}": "${ids.get(node)}" works in event time, but the records of "${ids.get(source)}" have none; give that source a time, e.g. source(..., { time: (record) => record.timestamp }), or use .assignTimes(...) on the way`,
         { details: { operator: ids.get(node), source: ids.get(source) } },
       )
     }
@@ -231,7 +239,7 @@ function checkEventTime(graph: LogicalGraph, ids: ReadonlyMap<LogicalNode, strin
 }
 
 function sourcesOf(node: LogicalNode): LogicalNode[] {
-  if (node.inputs.length === 0) return [node]
+  if (node.inputs.length === 0 || assignsTimes(node)) return [node]
   return [...new Set(node.inputs.flatMap((input) => sourcesOf(input.node)))]
 }
 
