@@ -36,7 +36,48 @@ const move = fc.record({
   byMs: fc.nat(25),
 })
 
-describe("alignment", () => {
+const items = fc.array(fc.record({ key: fc.constantFrom("x", "y"), at: fc.nat(200) }), { maxLength: 30 })
+const scheduleOf: fc.Arbitrary<Schedule> = fc
+  .record({ order: fc.nat(), budgets: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 3 }) })
+  .map((drawn) => ({ ...FAIR, ...drawn }))
+const fault: fc.Arbitrary<Fault> = fc.record({
+  kind: fc.constant("kill" as const),
+  at: fc.record({ after: fc.constant("ack" as const), nth: fc.integer({ min: 1, max: 6 }), steps: fc.nat(9) }),
+  worker: fc.nat(1),
+})
+
+const CHECKPOINTS = {
+  everyMs: 60,
+  timeoutMs: 5000,
+  minPauseMs: 0,
+  retain: 2,
+  incremental: true,
+  barrierMode: { kind: "aligned" },
+  delivery: "exactly-once",
+} as const
+
+/** What came out of the windows of 50 ms, by key and start; each may come once. */
+function windowsOf(outside: Outside): Record<string, number> {
+  const found: Record<string, number> = {}
+  for (const { value } of outside.rows("sink-1")) {
+    const { key, window, n } = value as { key: string; window: { start: number }; n: number }
+    expect(found[`${key}@${window.start}`]).toBeUndefined()
+    found[`${key}@${window.start}`] = n
+  }
+  return found
+}
+
+/** The same of records, one by one. */
+function windowsFor(records: readonly Item[]): Record<string, number> {
+  const expected: Record<string, number> = {}
+  for (const { key, at } of records) {
+    const window = `${key}@${Math.floor(at / 50) * 50}`
+    expected[window] = (expected[window] ?? 0) + 1
+  }
+  return expected
+}
+
+describe("watermarks of sources", () => {
   it("never stops a group as a whole, keeps no reader further ahead than the drift and one step, and wakes whoever may go on", () => {
     fc.assert(
       fc.property(
@@ -95,15 +136,6 @@ describe("alignment", () => {
   })
 
   it("aligned jobs come to their end with the results of unaligned ones, in any schedule and with crashes", async () => {
-    const items = fc.array(fc.record({ key: fc.constantFrom("x", "y"), at: fc.nat(200) }), { maxLength: 30 })
-    const scheduleOf: fc.Arbitrary<Schedule> = fc
-      .record({ order: fc.nat(), budgets: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 3 }) })
-      .map((drawn) => ({ ...FAIR, ...drawn }))
-    const fault: fc.Arbitrary<Fault> = fc.record({
-      kind: fc.constant("kill" as const),
-      at: fc.record({ after: fc.constant("ack" as const), nth: fc.integer({ min: 1, max: 6 }), steps: fc.nat(9) }),
-      worker: fc.nat(1),
-    })
     await fc.assert(
       fc.asyncProperty(
         fc.record({
@@ -146,35 +178,65 @@ describe("alignment", () => {
             outside,
             parallelism: 2,
             workers: 2,
-            checkpoints: {
-              everyMs: 60,
-              timeoutMs: 5000,
-              minPauseMs: 0,
-              retain: 2,
-              incremental: true,
-              barrierMode: { kind: "aligned" },
-              delivery: "exactly-once",
-            },
+            checkpoints: CHECKPOINTS,
             channelSize: { capacityRecords: 4, capacityBytes: 1024 },
             schedule,
             faults,
           })
           expect(simulation.error).toBeUndefined()
-          const expected: Record<string, number> = {}
-          for (const { key, at } of [...left, ...right].flat()) {
-            const window = `${key}@${Math.floor(at / 50) * 50}`
-            expected[window] = (expected[window] ?? 0) + 1
-          }
-          const found: Record<string, number> = {}
-          for (const { value } of outside.rows("sink-1")) {
-            const { key, window, n } = value as { key: string; window: { start: number }; n: number }
-            const name = `${key}@${window.start}`
-            expect(found[name]).toBeUndefined()
-            found[name] = n
-          }
           // TIM-3: within the bound nothing is late, whoever waited for whom.
           expect(outside.rows("sink-2")).toEqual([])
-          expect(found).toEqual(expected)
+          expect(windowsOf(outside)).toEqual(windowsFor([...left, ...right].flat()))
+        },
+      ),
+      runs(0.2),
+    )
+  })
+  it("TIM-1, WIN-8: sources that fall idle and come back in any schedule: every record is in its window or late, exactly once", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({
+          left: items,
+          right: items,
+          everyMs: fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 60 })),
+          idleAfter: fc.integer({ min: 0, max: 40 }),
+          schedule: scheduleOf,
+          faults: fc.array(fault, { maxLength: 1 }),
+        }),
+        async ({ left, right, everyMs, idleAfter, schedule, faults }) => {
+          const outside = new Outside()
+          const options: SourceOptions<unknown> = { time: (item) => (item as Item).at, idleAfter }
+          const graph = (): LogicalGraph =>
+            pipeline("idle", ({ source }) => {
+              const of = (records: readonly Item[], arriveMs: number) =>
+                source(
+                  memorySource({ splits: [records], splitsInOrder: true, batches: [1], everyMs: arriveMs }),
+                  options,
+                )
+              const counted = of(left, everyMs[0])
+                .union(of(right, everyMs[1]))
+                .keyBy((item) => (item as Item).key)
+                .window(tumbling(50))
+                .aggregate({ n: count() })
+              counted.to(outside.sink())
+              counted.late.to(outside.sink())
+            }).build()
+          const simulation = await simulate({
+            graph,
+            outside,
+            parallelism: 2,
+            workers: 2,
+            checkpoints: CHECKPOINTS,
+            channelSize: { capacityRecords: 4, capacityBytes: 1024 },
+            schedule,
+            faults,
+          })
+          expect(simulation.error).toBeUndefined()
+          const late = outside.rows("sink-2").map(({ value }) => value as Item)
+          const found = windowsOf(outside)
+          for (const [window, records] of Object.entries(windowsFor(late)))
+            found[window] = (found[window] ?? 0) + records
+          expect(found).toEqual(windowsFor([...left, ...right]))
         },
       ),
       runs(0.2),
