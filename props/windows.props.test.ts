@@ -11,7 +11,7 @@ import {
   runOperator,
 } from "../src/operators/testing.ts"
 import { hashKey, keyGroupOf, subtaskOfKeyGroup } from "../src/state/index.ts"
-import { TumblingWindowOperator, type TumblingWindows, tumbling } from "../src/windows/index.ts"
+import { AlignedWindowOperator, type TumblingWindows, tumbling } from "../src/windows/index.ts"
 
 /** So many times the usual number of cases. */
 const runs = (times: number) => ({ numRuns: times * fc.readConfigureGlobal().numRuns! })
@@ -70,7 +70,7 @@ const combined = combineAggregates({
 })
 
 function newOperator(assigner: TumblingWindows) {
-  return new TumblingWindowOperator({
+  return new AlignedWindowOperator({
     keyOf: (item: Item) => item.key,
     assigner,
     aggregate: combined,
@@ -241,7 +241,7 @@ describe("WIN-5", () => {
         }
         const operator = newOperator(assigner)
         runOperator(operator, input, { roomFor })
-        expect([operator.windows, operator.accumulators, operator.pending]).toEqual([0, 0, false])
+        expect([operator.windows, operator.accumulators, operator.firing]).toEqual([0, 0, false])
       }),
       runs(1),
     )

@@ -76,4 +76,29 @@ export {
 export type { RestartPolicySpec } from "./snapshot/index.ts"
 export type { Key, StateCodec } from "./state/index.ts"
 export type { Duration, EventTime, WatermarkGenerator } from "./time/index.ts"
-export { type TimeWindow, tumbling } from "./windows/index.ts"
+export {
+  type CalendarOptions,
+  calendar,
+  countWindow,
+  cumulative,
+  type Evictor,
+  evictors,
+  globalWindow,
+  type PaneMode,
+  type PaneTiming,
+  type SessionGap,
+  session,
+  sliding,
+  slidingCount,
+  type TimeDomain,
+  type TimeWindow,
+  type Trigger,
+  type TriggerAnswer,
+  type TriggerContext,
+  triggers,
+  tumbling,
+  type WindowAssigner,
+  type WindowOptions,
+  type WindowPane,
+  type WindowRecord,
+} from "./windows/index.ts"

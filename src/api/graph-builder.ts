@@ -32,6 +32,8 @@ export class GraphBuilder {
     role: NodeRole
     inputs: readonly LogicalInput[]
     sides?: readonly string[]
+    optionalSides?: readonly string[]
+    warnings?: readonly string[]
     needsEventTime?: boolean
   }): LogicalNode {
     const added: LogicalNode = {
@@ -39,6 +41,8 @@ export class GraphBuilder {
       role: node.role,
       inputs: node.inputs,
       sides: node.sides ?? [],
+      optionalSides: node.optionalSides ?? [],
+      warnings: node.warnings ?? [],
       needsEventTime: node.needsEventTime ?? false,
       name: undefined,
       parallelism: undefined,

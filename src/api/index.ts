@@ -16,5 +16,5 @@ export {
 } from "./pipeline.ts"
 export { SinkHandle } from "./sink-handle.ts"
 export type { Alignment, SourceOptions, Watermarks } from "./source-options.ts"
-export { ProcessedStream, Stream } from "./stream.ts"
-export { WindowedStream, WindowResultStream } from "./windowed-stream.ts"
+export { ProcessedStream, Stream, WindowResultStream } from "./stream.ts"
+export { WindowedStream } from "./windowed-stream.ts"

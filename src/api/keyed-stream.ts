@@ -12,10 +12,10 @@ import {
 } from "../operators/index.ts"
 import type { LogicalInput } from "../plan/index.ts"
 import type { Key } from "../state/index.ts"
-import type { TimeWindow, TumblingWindows } from "../windows/index.ts"
+import type { WindowAssigner } from "../windows/index.ts"
 import type { GraphBuilder } from "./graph-builder.ts"
 import { mainOf, ProcessedStream, Stream } from "./stream.ts"
-import { WindowedStream } from "./windowed-stream.ts"
+import { type KeyAndWindow, WindowedStream } from "./windowed-stream.ts"
 
 /** Records of type T filed under keys of type K: each key's records go to one subtask, in the order each sender sent them. */
 export class KeyedStream<T, K extends Key> {
@@ -40,9 +40,9 @@ export class KeyedStream<T, K extends Key> {
     return this.#then("aggregate", () => new KeyedAggregateOperator({ keyOf, aggregate, result: aggregate.keyed<K> }))
   }
 
-  /** Groups the records of each key into windows of event time. */
-  window(assigner: TumblingWindows): WindowedStream<T, K> {
-    return new WindowedStream<T, K>(this.#graph, this.#inputs, assigner)
+  /** Groups the records of each key into windows: `tumbling("1h")`, `sliding("1h", "10m")`, `session("20m")`, `countWindow(100)` ... */
+  window(assigner: WindowAssigner<T>): WindowedStream<T, K> {
+    return new WindowedStream<T, K>({ graph: this.#graph, inputs: this.#inputs, keyed: true }, { assigner })
   }
 
   /** An operator of your own, with state and timers per key. `outputs` names the side outputs it emits to. */
@@ -79,4 +79,4 @@ export class KeyedStream<T, K extends Key> {
 }
 
 /** What a window's aggregates answer. */
-export type WindowResult<K, A> = { key: K; window: TimeWindow } & AggregateResults<A>
+export type WindowResult<K, A> = KeyAndWindow<K> & AggregateResults<A>

@@ -16,10 +16,12 @@ import {
 import type { Exchange, LogicalInput, LogicalNode } from "../plan/index.ts"
 import type { Key } from "../state/index.ts"
 import type { EventTime } from "../time/index.ts"
+import { LATE_TAG, type WindowAssigner } from "../windows/index.ts"
 import { type AssignTimesOptions, resolveAssignedTimes } from "./assign-times-options.ts"
 import { type GraphBuilder, setName, setParallelism } from "./graph-builder.ts"
 import { KeyedStream } from "./keyed-stream.ts"
 import { SinkHandle } from "./sink-handle.ts"
+import { type WindowedStream, type WindowOnly, windowed } from "./windowed-stream.ts"
 
 /** Where a stream's records come from: one output of one operator, and how they go on from there. */
 export interface Origin {
@@ -102,6 +104,14 @@ export class Stream<T> {
   /** Files records under a key, for state, aggregates and windows. A key is a string, number, boolean, bigint, or an array of these. */
   keyBy<K extends Key>(keyOf: (value: T) => K): KeyedStream<T, K> {
     return new KeyedStream<T, K>(this._graph, this._inputs(keyOf as (value: unknown) => Key))
+  }
+
+  /**
+   * Groups all records into windows, whatever their key. One subtask has them all: with much data, aggregate per key first.
+   */
+  windowAll(assigner: WindowAssigner<T>): WindowedStream<T, string, WindowOnly> {
+    const inputs = this._inputs(() => "")
+    return windowed<T, string, WindowOnly>({ graph: this._graph, inputs, keyed: false }, assigner)
   }
 
   /** This stream's records and those of the others, in no fixed order between them. */
@@ -298,6 +308,14 @@ export class ProcessedStream<R, N extends string> extends Stream<R> {
       )
     }
     return new Stream<S>(this._graph, [sideOf(node, name)])
+  }
+}
+
+/** Results of windows, and beside them the records that came too late for theirs. */
+export class WindowResultStream<R, T> extends Stream<R> {
+  /** Records that were too late for their window, unchanged. Counted in the metrics whether or not they are read. */
+  get late(): Stream<T> {
+    return new Stream<T>(this._graph, [sideOf(this._origins[0]!.node, LATE_TAG)])
   }
 }
 

@@ -8,7 +8,12 @@ export interface Aggregate<T, Acc, R> {
   /** Joins two accumulators into one; either may be changed. */
   merge(left: Acc, right: Acc): Acc
   result(accumulator: Acc): R
-  /** Takes a value out again, where the aggregate can: lets sliding windows drop a slice. */
+  /**
+   * An accumulator that can be changed without changing this one. For windows that share or fire more than once; without it
+   * plain data is copied part by part, which is slower.
+   */
+  copy?(accumulator: Acc): Acc
+  /** Takes a value out again, where the aggregate can do so exactly. Count windows that slide use it. */
   retract?(accumulator: Acc, value: T): Acc
   /**
    * Makes plain data of an accumulator, for a checkpoint: numbers, strings, dates, maps, arrays, plain objects. Comes with

@@ -58,6 +58,10 @@ export interface LogicalNode {
   readonly inputs: readonly LogicalInput[]
   /** Named outputs that a stream can be taken from. */
   readonly sides: readonly string[]
+  /** Those of them that nobody has to read: nothing leaves them that a user must know of. */
+  readonly optionalSides?: readonly string[]
+  /** Things a user should know that are no errors, as the rest of a sentence about the operator. */
+  readonly warnings?: readonly string[]
   /** True when the operator needs records with an event time. */
   readonly needsEventTime?: boolean
   name: string | undefined

@@ -62,7 +62,7 @@ export function planJob(graph: LogicalGraph, options: PlanOptions): PhysicalPlan
     workers: options.workers,
     vertices,
     edges,
-    warnings: unreadSides(),
+    warnings: [...ownWarnings(), ...unreadSides()],
     signature: signatureOf(),
   }
 
@@ -101,12 +101,16 @@ export function planJob(graph: LogicalGraph, options: PlanOptions): PhysicalPlan
     return result
   }
 
+  function ownWarnings(): string[] {
+    return nodes.flatMap((node) => (node.warnings ?? []).map((text) => `Operator "${ids.get(node)}": ${text}`))
+  }
+
   function unreadSides(): string[] {
     const warnings: string[] = []
     for (const node of nodes) {
       const read = new Set((consumers.get(node) ?? []).map(({ input }) => input.side))
       for (const side of node.sides) {
-        if (!read.has(side))
+        if (!read.has(side) && node.optionalSides?.includes(side) !== true)
           warnings.push(
             `Nothing reads output "${side}" of operator "${ids.get(node)}": its records are counted, then dropped`,
           )

@@ -3,6 +3,7 @@
  * for ever, that a store tells keys apart as a Map would, arrays by their parts, and that what a capture hands over is what
  * was there when it was taken. Leans on time/, records/ and errors/. Read key-groups.ts first, then state-table.ts.
  */
+export { copierOf } from "./copier.ts"
 export { EntryWriter, explainRefusal } from "./entry-writer.ts"
 export { HeapKeyedStore, type HeapKeyedStoreOptions } from "./heap-keyed-store.ts"
 export { DEFAULT_KEY_GROUPS, type KeyGroupRange, keyGroupOf, keyGroupRange, subtaskOfKeyGroup } from "./key-groups.ts"

@@ -1,11 +1,18 @@
 import type { EntryWriter, Key, TableCapture } from "../state/index.ts"
 import type { Pane, PaneEntry } from "./_pane.ts"
 
+/** Entries [from, to) of a window. Entries are only added, so those of a capture stand at fixed places. */
+export interface PaneSection<K extends Key, Acc> {
+  readonly pane: Pane<K, Acc>
+  readonly from: number
+  readonly to: number
+  /** They are to be deleted. */
+  readonly gone: boolean
+}
+
 export interface PaneCaptureOptions<K extends Key, Acc> {
-  /** The open windows. */
-  readonly panes: readonly Pane<K, Acc>[]
-  /** Windows whose entries are to be deleted. */
-  readonly purged: readonly Pane<K, Acc>[]
+  /** Those to be deleted first. */
+  readonly sections: readonly PaneSection<K, Acc>[]
   /** Entries last touched before this epoch are not part of the capture. */
   readonly sinceEpoch: number
   /** The epoch that this capture begins: entries of this epoch were touched after it. */
@@ -16,26 +23,15 @@ export interface PaneCaptureOptions<K extends Key, Acc> {
   onCancel(): void
 }
 
-interface Section<K extends Key, Acc> {
-  readonly pane: Pane<K, Acc>
-  /** Entries are only added, so those of the capture are the first so many. */
-  readonly length: number
-  readonly purged: boolean
-}
-
 /** A running capture of a PaneTable. Windows that fire meanwhile stay part of it. O(windows) to take. */
 export class PaneCapture<K extends Key, Acc> implements TableCapture {
   readonly #options: PaneCaptureOptions<K, Acc>
-  readonly #sections: readonly Section<K, Acc>[]
   #section = 0
   #entry = 0
 
   constructor(options: PaneCaptureOptions<K, Acc>) {
     this.#options = options
-    const sectionsOf = (panes: readonly Pane<K, Acc>[], purged: boolean) =>
-      panes.map((pane) => ({ pane, length: pane.entries.length, purged }))
-    const touched = options.panes.filter((pane) => pane.touchedIn >= options.sinceEpoch)
-    this.#sections = [...sectionsOf(options.purged, true), ...sectionsOf(touched, false)]
+    this.#entry = options.sections[0]?.from ?? 0
   }
 
   /** Hands over an entry, if it is part of the capture and was not handed over. To be called before it changes. */
@@ -47,22 +43,22 @@ export class PaneCapture<K extends Key, Acc> implements TableCapture {
   }
 
   write(budget: number): boolean {
-    const { writer } = this.#options
+    const { writer, sections } = this.#options
     writer.check()
     let left = budget
-    for (; this.#section < this.#sections.length; this.#section++) {
-      const { pane, length, purged } = this.#sections[this.#section]!
-      for (; this.#entry < length; this.#entry++) {
+    for (; this.#section < sections.length; this.#section++) {
+      const { pane, to, gone } = sections[this.#section]!
+      for (; this.#entry < to; this.#entry++) {
         if (left === 0) {
           writer.check()
           return false
         }
         left -= 1
         const entry = pane.entries[this.#entry]!
-        if (purged) writer.remove(entry.keyHash, entry.key, pane.start)
+        if (gone) writer.remove(entry.keyHash, entry.key, pane.start)
         else this.touch(pane, entry)
       }
-      this.#entry = 0
+      this.#entry = sections[this.#section + 1]?.from ?? 0
     }
     writer.check()
     this.#options.onEnd()

@@ -10,27 +10,39 @@ import {
   type TableEntry,
 } from "../state/index.ts"
 import { LOADED, Pane, type PaneEntry } from "./_pane.ts"
-import { PaneCapture } from "./_pane-capture.ts"
+import { PaneCapture, type PaneSection } from "./_pane-capture.ts"
+
+export interface PaneTableOptions<Acc> {
+  /** The end of the window that starts at `start`. */
+  endOf(start: number): number
+  readonly codec: StateCodec<Acc> | undefined
+  /** Fired windows stay until they are purged, and may fire again. Else what has fired is gone. */
+  readonly keepsFired: boolean
+}
 
 /**
- * The open windows of one operator, as a state table: the namespace is a window's start, the value `[sequence, accumulator]`,
- * where the sequence puts the keys of a window in the order in which they first came.
+ * The windows of one operator, as a state table: the namespace is a window's start, the value `[sequence, accumulator]`,
+ * where the sequence puts the keys of a window in the order in which they first came; and the number of firings behind it
+ * where windows are kept.
  *
  * Time is cut in epochs, and every entry carries the one in which it was last touched. A capture begins a new one, two
  * further on: an entry that is not of the present epoch is untouched since the capture, so whoever is about to change one
  * compares, and calls `touch` if they differ; that hands it over if need be. The odd epoch in between marks what was handed
  * over and not touched since. Changes since a capture are what carries its epoch or a later one: nothing else is kept of them.
+ *
+ * A window that is due fires entry by entry. A capture in the middle of it holds those that have not fired, unless they are kept.
  */
 export class PaneTable<K extends Key, Acc> implements StateTable {
   readonly name = "$panes"
-  readonly #sizeMs: number
+  readonly #options: PaneTableOptions<Acc>
   readonly #encode: (entry: PaneEntry<K, Acc>) => unknown
   readonly #decode: (plain: unknown) => Acc
+  /** Those that records may still go to. */
   readonly #byStart = new Map<number, Pane<K, Acc>>()
-  /** The same, by rising end. */
+  /** Windows that are not due, by rising end. */
   #byEnd: Pane<K, Acc>[] = []
-  /** Windows taken out to be fired, and not yet purged. */
-  #firing = 0
+  /** Windows that are due and not purged, by rising end. */
+  #due: Pane<K, Acc>[] = []
   #capture: PaneCapture<K, Acc> | undefined
   /** The epoch that the last good capture began. */
   #capturedIn = 0
@@ -39,13 +51,13 @@ export class PaneTable<K extends Key, Acc> implements StateTable {
   /** Even. */
   epoch = 0
 
-  constructor(options: { readonly sizeMs: number; readonly codec: StateCodec<Acc> | undefined }) {
-    const { sizeMs, codec } = options
-    this.#sizeMs = sizeMs
-    this.#encode = ({ sequence, accumulator }) => [
-      sequence,
-      codec === undefined ? accumulator : codec.encode(accumulator),
-    ]
+  constructor(options: PaneTableOptions<Acc>) {
+    this.#options = options
+    const { codec, keepsFired } = options
+    this.#encode = ({ sequence, accumulator, firings }) => {
+      const plain = codec === undefined ? accumulator : codec.encode(accumulator)
+      return keepsFired ? [sequence, plain, firings] : [sequence, plain]
+    }
     this.#decode = (plain) => (codec === undefined ? (plain as Acc) : codec.decode(plain))
   }
 
@@ -54,9 +66,14 @@ export class PaneTable<K extends Key, Acc> implements StateTable {
     this.#purged ??= []
   }
 
-  /** Open windows by rising end. */
+  /** Windows that are not due, by rising end. */
   get open(): readonly Pane<K, Acc>[] {
     return this.#byEnd
+  }
+
+  /** Windows that are due and not purged, by rising end. */
+  get due(): readonly Pane<K, Acc>[] {
+    return this.#due
   }
 
   find(start: number): Pane<K, Acc> | undefined {
@@ -65,35 +82,47 @@ export class PaneTable<K extends Key, Acc> implements StateTable {
 
   /** Opens the window that `find` did not find. */
   add(start: number): Pane<K, Acc> {
-    return this.#insert(new Pane(start, start + this.#sizeMs, this.epoch))
+    return this.#insert(new Pane(start, this.#options.endOf(start), this.epoch))
   }
 
-  /** To be called before the accumulator of an entry that is not of the present epoch changes, or is given away. */
+  /** Opens the window that `find` did not find, as one that has fired with no entries. */
+  addFired(start: number): Pane<K, Acc> {
+    const pane = new Pane<K, Acc>(start, this.#options.endOf(start), this.epoch)
+    pane.due = true
+    this.#byStart.set(start, pane)
+    insertByEnd(this.#due, pane)
+    return pane
+  }
+
+  /** To be called before an entry that is not of the present epoch changes, or is given away. */
   touch(pane: Pane<K, Acc>, entry: PaneEntry<K, Acc>): void {
     this.#capture?.touch(pane, entry)
     pane.touchedIn = this.epoch
     entry.epoch = this.epoch
   }
 
-  /** Takes out the windows that a watermark fires, by rising end. Each is to be given back to `purge`. */
-  takeDue(watermarkMs: number): readonly Pane<K, Acc>[] {
+  /** Makes windows due. @returns how many */
+  takeDue(watermarkMs: number): number {
     let due = 0
     while (due < this.#byEnd.length && this.#byEnd[due]!.end - 1 <= watermarkMs) due++
-    if (due === 0) return []
-    const panes = this.#byEnd.splice(0, due)
-    for (const pane of panes) this.#byStart.delete(pane.start)
-    this.#firing += due
-    return panes
+    if (due === 0) return 0
+    for (const pane of this.#byEnd.splice(0, due)) {
+      pane.due = true
+      insertByEnd(this.#due, pane)
+      if (!this.#options.keepsFired) this.#byStart.delete(pane.start)
+    }
+    return due
   }
 
-  /** All results of the window have left. */
-  purge(pane: Pane<K, Acc>): void {
-    this.#firing -= 1
-    if (pane.openedIn < this.epoch) this.#purged?.push(pane)
+  /** Takes out the first `count` windows that are due: all they had to say has left. */
+  purge(count: number): void {
+    for (const pane of this.#due.splice(0, count)) {
+      this.#byStart.delete(pane.start)
+      if (pane.openedIn < this.epoch) this.#purged?.push(pane)
+    }
   }
 
   capture(kind: CaptureKind, into: EntrySink): TableCapture {
-    invariant(this.#firing === 0, () => `${this.#firing} windows are firing while they are captured`)
     invariant(this.#capture === undefined, "windows are captured while a capture of them runs")
     const purged = this.#purged
     invariant(kind === "all" || purged !== undefined, "changes of windows are captured, but not tracked")
@@ -101,10 +130,10 @@ export class PaneTable<K extends Key, Acc> implements StateTable {
     const before = this.#capturedIn
     this.#capturedIn = this.epoch
     if (purged !== undefined) this.#purged = []
+    const sinceEpoch = kind === "changes" ? before : LOADED
     const capture = new PaneCapture<K, Acc>({
-      panes: this.#byEnd,
-      purged: kind === "changes" ? purged! : [],
-      sinceEpoch: kind === "changes" ? before : LOADED,
+      sections: [...(kind === "changes" ? this.#goneSections(purged!) : []), ...this.#heldSections(sinceEpoch)],
+      sinceEpoch,
       epoch: this.epoch,
       writer: new EntryWriter(this.name, into, this.#encode, accumulatorOf),
       onEnd: () => {
@@ -126,9 +155,9 @@ export class PaneTable<K extends Key, Acc> implements StateTable {
       pane?.unload(key as K)
       return
     }
-    const [sequence, plain] = value as readonly [number, unknown]
-    const into = pane ?? this.#insert(new Pane<K, Acc>(namespace, namespace + this.#sizeMs, LOADED))
-    into.load(key as K, keyHash, sequence, this.#decode(plain))
+    const [sequence, plain, firings] = value as readonly [number, unknown, number?]
+    const into = pane ?? this.#insert(new Pane<K, Acc>(namespace, this.#options.endOf(namespace), LOADED))
+    into.load(key as K, keyHash, sequence, this.#decode(plain), firings ?? 0)
   }
 
   /** To be called when all is loaded. */
@@ -140,14 +169,33 @@ export class PaneTable<K extends Key, Acc> implements StateTable {
     this.#byEnd = this.#byEnd.filter((pane) => pane.entries.length > 0)
   }
 
+  #goneSections(purged: readonly Pane<K, Acc>[]): PaneSection<K, Acc>[] {
+    const sections = purged.map((pane) => ({ pane, from: 0, to: pane.entries.length, gone: true }))
+    if (this.#options.keepsFired) return sections
+    const firing = this.#due.filter((pane) => pane.cursor > 0 && pane.openedIn < this.epoch)
+    return [...sections, ...firing.map((pane) => ({ pane, from: 0, to: pane.cursor, gone: true }))]
+  }
+
+  #heldSections(sinceEpoch: number): PaneSection<K, Acc>[] {
+    const { keepsFired } = this.#options
+    return [...this.#due, ...this.#byEnd]
+      .filter((pane) => pane.touchedIn >= sinceEpoch)
+      .map((pane) => ({ pane, from: keepsFired ? 0 : pane.cursor, to: pane.entries.length, gone: false }))
+  }
+
   #insert(pane: Pane<K, Acc>): Pane<K, Acc> {
     this.#byStart.set(pane.start, pane)
-    // Nearly always the newest: search from the back.
-    let place = this.#byEnd.length
-    while (place > 0 && this.#byEnd[place - 1]!.end > pane.end) place--
-    this.#byEnd.splice(place, 0, pane)
+    insertByEnd(this.#byEnd, pane)
     return pane
   }
+}
+
+/** Nearly always the newest: search from the back. */
+function insertByEnd<K extends Key, Acc>(panes: Pane<K, Acc>[], pane: Pane<K, Acc>): void {
+  let place = panes.length
+  while (place > 0 && panes[place - 1]!.end > pane.end) place--
+  if (place === panes.length) panes.push(pane)
+  else panes.splice(place, 0, pane)
 }
 
 function accumulatorOf(encoded: unknown): unknown {

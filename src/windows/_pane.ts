@@ -1,5 +1,5 @@
 import { type Key, type KeyIdentity, keyIdentity } from "../state/index.ts"
-import type { TimeWindow } from "./window.ts"
+import type { TimeWindow, WindowPane } from "./window.ts"
 
 /** What a window holds for one key. The hash is kept for snapshots per key group. */
 export interface PaneEntry<K extends Key, Acc> {
@@ -10,6 +10,8 @@ export interface PaneEntry<K extends Key, Acc> {
   sequence: number
   /** When it was last touched, or handed over to a capture: an epoch of the table (_pane-table.ts). */
   epoch: number
+  /** How often it has left, where windows may fire again. */
+  firings: number
 }
 
 /** The epoch of what was loaded from a snapshot and not touched since. */
@@ -34,7 +36,12 @@ export class Pane<K extends Key, Acc> {
   /** Epoch in which it was opened, and the last one in which an entry was touched. */
   readonly openedIn: number
   touchedIn: number
+  /** The watermark has reached its last millisecond. */
+  due = false
+  /** Entries before this one have fired, once it is due. */
+  cursor = 0
   #nextSequence = 0
+  #onTime: WindowPane | undefined
   readonly #maxKeysPerMap: number
   /** New keys go to the newest; the ones before it are full. */
   #newest = new Map<KeyIdentity, PaneEntry<K, Acc>>()
@@ -49,6 +56,12 @@ export class Pane<K extends Key, Acc> {
     this.#maxKeysPerMap = maxKeysPerMap
   }
 
+  /** What a first result on time says of itself: one for all keys. */
+  onTime(last: boolean): WindowPane {
+    this.#onTime ??= Object.freeze({ window: this.window, index: 0, timing: "on-time", last, retraction: false })
+    return this.#onTime
+  }
+
   find(identity: KeyIdentity): PaneEntry<K, Acc> | undefined {
     const entry = this.#newest.get(identity)
     return entry !== undefined || this.#full.length === 0 ? entry : this.#findInFull(identity)
@@ -59,18 +72,19 @@ export class Pane<K extends Key, Acc> {
     this.touchedIn = epoch
     // A composite key is copied: the caller may reuse its array for the next record's key.
     const own = Array.isArray(key) ? (key.slice() as unknown as K) : key
-    return this.#append({ key: own, keyHash, accumulator, sequence: this.#nextSequence++, epoch })
+    return this.#append({ key: own, keyHash, accumulator, sequence: this.#nextSequence++, epoch, firings: 0 })
   }
 
   /** Loads an entry of a snapshot, in place of one of its key. Call `settle` when all are loaded. */
-  load(key: K, keyHash: number, sequence: number, accumulator: Acc): void {
+  load(key: K, keyHash: number, sequence: number, accumulator: Acc, firings: number): void {
     if (sequence >= this.#nextSequence) this.#nextSequence = sequence + 1
     const known = this.find(keyIdentity(key))
     if (known === undefined) {
-      this.#append({ key, keyHash, accumulator, sequence, epoch: LOADED })
+      this.#append({ key, keyHash, accumulator, sequence, epoch: LOADED, firings })
     } else {
       known.accumulator = accumulator
       known.sequence = sequence
+      known.firings = firings
     }
   }
 

@@ -48,6 +48,6 @@ describe("tumbling()", () => {
   })
 
   it("refuses an offset that is no duration", () => {
-    expect(() => tumbling("1h", { offset: "x" as Duration })).toThrowError(/as the offset of a tumbling window/)
+    expect(() => tumbling("1h", { offset: "x" as Duration })).toThrowError(/as the offset of tumbling windows/)
   })
 })

@@ -1,9 +1,12 @@
-import { describe, EngineError } from "../errors/index.ts"
 import { type Duration, signedDurationMs } from "../time/index.ts"
+import { windowSizeMs } from "./_window-errors.ts"
+import type { TimeDomain, TimeWindow } from "./window.ts"
 
-export interface TumblingOptions {
+export interface WindowOptions {
   /** Moves all boundaries by this much, also to before: "-8h" makes days of UTC+8. */
   readonly offset?: Duration
+  /** "event" when not given. In processing time the clock at arrival decides, and the records need no event time. */
+  readonly time?: TimeDomain
 }
 
 /**
@@ -16,10 +19,14 @@ export class TumblingWindows {
   readonly sizeMs: number
   /** Event-time ms, whole, 0 <= offsetMs < sizeMs. */
   readonly offsetMs: number
+  readonly time: TimeDomain
+  readonly description: string
 
-  constructor(sizeMs: number, offsetMs: number) {
+  constructor(sizeMs: number, offsetMs: number, time: TimeDomain = "event") {
     this.sizeMs = sizeMs
     this.offsetMs = ((offsetMs % sizeMs) + sizeMs) % sizeMs
+    this.time = time
+    this.description = `tumbling windows of ${sizeMs} ms with offset ${this.offsetMs} ms${time === "event" ? "" : " of processing time"}`
   }
 
   /** The start of the window that holds a time: finite ms, need not be whole. */
@@ -27,6 +34,16 @@ export class TumblingWindows {
     const start = Math.floor((timeMs - this.offsetMs) / this.sizeMs) * this.sizeMs + this.offsetMs
     // The quotient of a fraction of a ms before a boundary may round up to it.
     return start > timeMs ? start - this.sizeMs : start
+  }
+
+  /** The end of the window that starts at `start`. */
+  endOf(start: number): number {
+    return start + this.sizeMs
+  }
+
+  windowsOf(timeMs: number): TimeWindow[] {
+    const start = this.startOf(timeMs)
+    return [{ start, end: start + this.sizeMs }]
   }
 }
 
@@ -36,17 +53,8 @@ export class TumblingWindows {
  * @throws {EngineError} WINDOW_SIZE_INVALID when the size is zero, negative or NaN; DURATION_INVALID when it, or the offset,
  * is no duration
  */
-export function tumbling(size: Duration, options: TumblingOptions = {}): TumblingWindows {
-  // NaN is refused here, with the words for a size.
-  const sizeMs =
-    typeof size === "number" && !(size > 0) ? Number.NaN : signedDurationMs(size, "the size of a tumbling window")
-  if (!(sizeMs > 0)) {
-    throw new EngineError(
-      "WINDOW_SIZE_INVALID",
-      `Cannot make tumbling windows of size ${describe(size)}: a window must last at least 1 ms; give whole milliseconds or ` +
-        'a duration such as "1h"',
-      { details: { size: describe(size) } },
-    )
-  }
-  return new TumblingWindows(sizeMs, signedDurationMs(options.offset ?? 0, "the offset of a tumbling window"))
+export function tumbling(size: Duration, options: WindowOptions = {}): TumblingWindows {
+  const sizeMs = windowSizeMs(size, "tumbling windows")
+  const offsetMs = signedDurationMs(options.offset ?? 0, "the offset of tumbling windows")
+  return new TumblingWindows(sizeMs, offsetMs, options.time)
 }

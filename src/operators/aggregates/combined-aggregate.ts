@@ -1,6 +1,6 @@
 import type { Aggregate, ResultOf } from "../../contracts/index.ts"
 import { EngineError } from "../../errors/index.ts"
-import { type StateCodec, stateCodecOf } from "../../state/index.ts"
+import { copierOf, type StateCodec, stateCodecOf } from "../../state/index.ts"
 
 /** Several aggregates over the same records, by the name of their result. */
 // biome-ignore lint/suspicious/noExplicitAny: accumulators and results differ from one to the next; only `any` matches each
@@ -16,10 +16,13 @@ export type AggregateResults<A> = { -readonly [Name in keyof A]: ResultOf<A[Name
 export interface CombinedAggregate<T, A> extends Aggregate<T, CombinedAccumulator, AggregateResults<A>> {
   encode(accumulator: CombinedAccumulator): unknown
   decode(plain: unknown): CombinedAccumulator
+  copy(accumulator: CombinedAccumulator): CombinedAccumulator
   /** The flat record `{ key, ...results }`. */
   keyed<K>(key: K, results: AggregateResults<A>): { key: K } & AggregateResults<A>
   /** The flat record `{ key, window, ...results }`. */
   windowed<K, W>(key: K, window: W, results: AggregateResults<A>): { key: K; window: W } & AggregateResults<A>
+  /** The flat record `{ window, ...results }`, where there is no key. */
+  windowedAll<W>(window: W, results: AggregateResults<A>): { window: W } & AggregateResults<A>
 }
 
 /** The accumulators of the parts, as fields p0, p1, ... Changed in place. */
@@ -27,7 +30,7 @@ export interface CombinedAccumulator {
   [part: `p${number}`]: unknown
 }
 
-const RESERVED = ["key", "window"]
+const RESERVED = ["key", "window", "retraction"]
 
 /**
  * Joins named aggregates into one.
@@ -39,7 +42,7 @@ const RESERVED = ["key", "window"]
  * In a snapshot an accumulator is an object with a field for each part, by name: the order of naming may change, and a part
  * that is gone is left out. One that is new has no past, so restoring refuses it.
  *
- * @throws {EngineError} AGGREGATE_NAME_RESERVED for `key` and `window`, which name the other fields of a result
+ * @throws {EngineError} AGGREGATE_NAME_RESERVED for `key`, `window` and `retraction`, which name the other fields of a result
  * @throws {EngineError} AGGREGATE_EMPTY when there are none
  * @throws {EngineError} STATE_CODEC_INCOMPLETE when one of them has `encode` or `decode` alone
  */
@@ -60,15 +63,17 @@ export function combineAggregates<T, A extends Aggregates<T>>(aggregates: A): Co
     )
   }
   // The source holds nothing of the user's but the names, as string literals.
-  const compile = new Function("parts", "codecs", "partMissing", sourceOf(names)) as (
+  const compile = new Function("parts", "codecs", "copiers", "partMissing", sourceOf(names)) as (
     parts: readonly unknown[],
     codecs: readonly StateCodec<unknown>[],
+    copiers: readonly ((accumulator: unknown) => unknown)[],
     refuse: typeof partMissing,
   ) => CombinedAggregate<T, A>
   const codecs = names.map((name) => stateCodecOf<unknown>(aggregates[name]!, `the aggregate "${name}"`) ?? AS_IT_IS)
   return compile(
     names.map((name) => aggregates[name]),
     codecs,
+    names.map((name) => copierOf<unknown>(aggregates[name]!, `the aggregate "${name}"`)),
     partMissing,
   )
 }
@@ -94,7 +99,7 @@ function sourceOf(names: readonly string[]): string {
     names.map((name, index) => `${field(name)}: ${value(index, name)}`).join(", ")
   const copies = fields((_index, name) => `results[${JSON.stringify(name)}]`)
   return `"use strict"
-${each((i) => `const a${i} = parts[${i}], c${i} = codecs[${i}]`)}
+${each((i) => `const a${i} = parts[${i}], c${i} = codecs[${i}], k${i} = copiers[${i}]`)}
 class Accumulator {
   constructor(${each((i) => `p${i}`, ", ")}) {
     ${each((i) => `this.p${i} = p${i}`)}
@@ -116,6 +121,9 @@ return {
     ${each((i) => `left.p${i} = a${i}.merge(left.p${i}, right.p${i})`)}
     return left
   },
+  copy(accumulator) {
+    return new Accumulator(${each((i) => `k${i}(accumulator.p${i})`, ", ")})
+  },
   encode(accumulator) {
     return { ${fields((i) => `c${i}.encode(accumulator.p${i})`)} }
   },
@@ -127,6 +135,9 @@ return {
   },
   keyed(key, results) {
     return { key, ${copies} }
+  },
+  windowedAll(window, results) {
+    return { window, ${copies} }
   },
   windowed(key, window, results) {
     return { key, window, ${copies} }

@@ -17,6 +17,7 @@ export function countDistinct<T>(fn: (value: T) => Key): Aggregate<T, Set<KeyIde
       for (const identity of from) into.add(identity)
       return into
     },
+    copy: (seen) => new Set(seen),
     result: (seen) => seen.size,
   }
 }

@@ -28,6 +28,7 @@ export function mean<T>(fn: (value: T) => number): Aggregate<T, MeanAccumulator,
       left.count += right.count
       return left
     },
+    copy: ({ sum, count }) => ({ sum, count }),
     result: (accumulator) => accumulator.sum / accumulator.count,
   }
 }

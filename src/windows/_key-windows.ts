@@ -1,0 +1,115 @@
+import type { StateCodec } from "../state/index.ts"
+import type { WindowRecord } from "./evictor.ts"
+
+/** A result that left and may be taken back. */
+export type FormerResult = readonly [start: number, end: number, index: number, result: unknown]
+
+/** One window of one key. */
+export interface KeyWindow<T, Acc> {
+  start: number
+  end: number
+  /** What the records add up to; undefined when there are none, or `records` are kept. */
+  accumulator: Acc | undefined
+  /** The records themselves, where all are needed. */
+  records: WindowRecord<T>[] | undefined
+  /** Records in the content. */
+  size: number
+  /** Of these, such as have not left in any pane. */
+  unfired: number
+  /** Panes that have left. */
+  panes: number
+  /** Whether one left on time. */
+  wasOnTime: boolean
+  /** Of all its records, -Infinity and +Infinity when there was none with a time. */
+  newestMs: number
+  oldestMs: number
+  trigger: unknown
+  /** What its trigger asked for, rising: event time, processing time. */
+  eventTimes: number[]
+  processingTimes: number[]
+  former: FormerResult[]
+}
+
+/** All windows of a key, by rising end, and the timers that wake it: one of each kind at most, null for none. */
+export interface KeyWindows<T, Acc> {
+  windows: KeyWindow<T, Acc>[]
+  armedEventTime: number | null
+  armedProcessingTime: number | null
+}
+
+export function newKeyWindow<T, Acc>(
+  start: number,
+  end: number,
+  trigger: unknown,
+  keepsRecords: boolean,
+): KeyWindow<T, Acc> {
+  return {
+    start,
+    end,
+    accumulator: undefined,
+    records: keepsRecords ? [] : undefined,
+    size: 0,
+    unfired: 0,
+    panes: 0,
+    wasOnTime: false,
+    newestMs: Number.NEGATIVE_INFINITY,
+    oldestMs: Number.POSITIVE_INFINITY,
+    trigger,
+    eventTimes: [],
+    processingTimes: [],
+    former: [],
+  }
+}
+
+/** Adds a time to a rising list, once. */
+export function addTime(times: number[], timeMs: number): void {
+  let place = times.length
+  while (place > 0 && times[place - 1]! > timeMs) place--
+  if (place === 0 || times[place - 1] !== timeMs) times.splice(place, 0, timeMs)
+}
+
+export function removeTime(times: number[], timeMs: number): void {
+  const place = times.indexOf(timeMs)
+  if (place !== -1) times.splice(place, 1)
+}
+
+/** Plain data of a key's windows, for snapshots. */
+export function keyWindowsCodec<T, Acc>(accumulators: StateCodec<Acc> | undefined): StateCodec<KeyWindows<T, Acc>> {
+  const encode = (accumulator: Acc | undefined): unknown =>
+    accumulator === undefined || accumulators === undefined ? accumulator : accumulators.encode(accumulator)
+  const decode = (plain: unknown): Acc | undefined =>
+    plain === undefined || accumulators === undefined ? (plain as Acc | undefined) : accumulators.decode(plain)
+  return {
+    encode: ({ windows, armedEventTime, armedProcessingTime }) => ({
+      armed: [armedEventTime, armedProcessingTime],
+      windows: windows.map(({ accumulator, size, records, ...rest }) => ({
+        ...rest,
+        size,
+        held: records === undefined ? size > 0 : false,
+        accumulator: encode(accumulator) ?? null,
+        records: records === undefined ? null : records.map(({ value, timeMs }) => [value, timeMs]),
+      })),
+    }),
+    decode(plain) {
+      const { armed, windows } = plain as Encoded
+      return {
+        windows: windows.map(({ held, accumulator, records, ...rest }) => ({
+          ...(rest as unknown as KeyWindow<T, Acc>),
+          accumulator: held ? decode(accumulator) : undefined,
+          records: records === null ? undefined : records.map(([value, timeMs]) => ({ value: value as T, timeMs })),
+        })),
+        armedEventTime: armed[0],
+        armedProcessingTime: armed[1],
+      }
+    },
+  }
+}
+
+interface Encoded {
+  readonly armed: readonly [number | null, number | null]
+  readonly windows: readonly {
+    readonly held: boolean
+    readonly accumulator: unknown
+    readonly records: readonly (readonly [unknown, number])[] | null
+  }[]
+}
