@@ -33,7 +33,8 @@ interface SentRecord {
 type Step =
   | { readonly do: "send"; readonly from: number; readonly pad: number }
   | { readonly do: "watermark" | "idle" | "flush" | "capture"; readonly from: number }
-  | { readonly do: "read"; readonly budget: number }
+  /** `meanwhile`: a sender on another thread captures while records are being read, and goes on. */
+  | { readonly do: "read"; readonly budget: number; readonly meanwhile: number | undefined }
   | { readonly do: "copy" | "tick" | "abort" }
 
 interface Given {
@@ -118,7 +119,7 @@ class Cluster {
   }
 
   /** Takes up to `budget` records, as a chain would, and spoils them: they belong to the receiver. */
-  read(budget: number): void {
+  read(budget: number, meanwhile?: number): void {
     if (this.gate.barrierDue !== undefined) return
     const chain = {
       blocked: false,
@@ -128,6 +129,10 @@ class Cluster {
           expect(record.touched).toBeUndefined()
           this.delivered.push({ ...record })
           record.touched = true
+        }
+        if (meanwhile !== undefined) {
+          this.capture(meanwhile)
+          this.senders[meanwhile]!.flush(true)
         }
         return to
       },
@@ -225,7 +230,7 @@ class Cluster {
         break
       case "read":
         this.notice()
-        this.read(step.budget)
+        this.read(step.budget, step.meanwhile)
         break
       case "tick":
         this.nowMs += 10
@@ -259,7 +264,14 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ do: fc.constantFrom("watermark" as const, "idle" as const, "flush" as const), from }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("capture" as const), from }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant("read" as const), budget: fc.integer({ min: 1, max: 6 }) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant("read" as const),
+      budget: fc.integer({ min: 1, max: 6 }),
+      meanwhile: fc.option(from, { nil: undefined }),
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("copy" as const, "copy" as const, "tick" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("abort" as const) }) },
 )
@@ -273,7 +285,12 @@ const given: fc.Arbitrary<Given> = fc
   })
   .map((drawn) => ({
     ...drawn,
-    steps: drawn.steps.map((step) => ("from" in step ? { ...step, from: step.from % drawn.senders } : step)),
+    steps: drawn.steps.map((step) => {
+      if ("from" in step) return { ...step, from: step.from % drawn.senders }
+      if (step.do === "read" && step.meanwhile !== undefined)
+        return { ...step, meanwhile: step.meanwhile % drawn.senders }
+      return step
+    }),
   }))
 
 /** Counts what the runs reached: a property that completes no checkpoint proves nothing. */
