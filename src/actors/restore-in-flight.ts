@@ -74,7 +74,7 @@ function isPointwise(exchange: Edge["exchange"]): boolean {
 function misplaced(checkpointId: number, edge: string, records: number, what: string): EngineError {
   return new EngineError(
     "CHECKPOINT_IN_FLIGHT",
-    `Cannot go on from checkpoint ${checkpointId}: it holds ${records} records in flight on ${edge}, ${what}; go on with the former parallelism and --alignment aligned until a checkpoint is complete, then change it`,
+    `Cannot go on from checkpoint ${checkpointId}: it holds ${records} records in flight on ${edge}, ${what}; go on at the former parallelism, stop with a savepoint, which holds none, and start from that`,
     { details: { checkpointId, edge, records } },
   )
 }

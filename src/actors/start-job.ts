@@ -156,13 +156,13 @@ function settingsOf(options: CheckpointOptions): CheckpointSettings {
 }
 
 function barrierModeOf({ delivery, alignment = "aligned" }: CheckpointOptions): BarrierMode {
-  if (delivery === "at-least-once") {
-    if (alignment === "aligned") return { kind: "at-least-once" }
+  if (delivery !== undefined && delivery !== "exactly-once" && alignment !== "aligned") {
     throw new EngineError(
       "OPTION_INVALID",
-      "Cannot combine checkpoint.alignment with at-least-once delivery: inputs never wait for barriers there; leave one of the two out",
+      `Cannot combine checkpoint.alignment with ${delivery} delivery: nothing waits for barriers there; leave one of the two out`,
     )
   }
+  if (delivery === "at-least-once") return { kind: "at-least-once" }
   if (alignment === "aligned") return { kind: "aligned" }
   if (alignment === "unaligned") return { kind: "unaligned", timeoutMs: 0 }
   return { kind: "unaligned", timeoutMs: durationMs(alignment.timeout, "checkpoint.alignment.timeout") }
