@@ -145,6 +145,7 @@ export class Checkpointing {
 
   acknowledge(checkpointId: number, place: SubtaskPlace, share: SubtaskShare): void {
     const { attempt } = this.#options
+    this.#discardSuperseded(place, share)
     this.#follow(this.#coordinator.onAck({ ...this.#refOf(place), checkpointId, attempt, payload: share }))
   }
 
@@ -194,6 +195,18 @@ export class Checkpointing {
     for (const { reject } of [...(this.#taking === undefined ? [] : [this.#taking]), ...this.#asked.splice(0)])
       reject(savepointFailed("the job, or this attempt of it, ended before"))
     this.#taking = undefined
+  }
+
+  /**
+   * What a subtask names no more goes, unless a published checkpoint has it: checkpoints that fail again and again must not
+   * fill the disk. Its acknowledgements come in order, so whatever it named before is superseded by this one.
+   */
+  #discardSuperseded({ vertex, subtask }: SubtaskPlace, { parts }: SubtaskShare): void {
+    const key = `${vertex}/${subtask}`
+    const named = parts.map(({ file }) => file)
+    const superseded = (this.#acknowledged.get(key) ?? []).filter((file) => !named.includes(file))
+    this.#acknowledged.set(key, named)
+    if (superseded.length > 0) this.#later(() => this.#options.store.discardParts(superseded))
   }
 
   #refOf({ vertex, subtask }: SubtaskPlace): { vertex: string; subtask: number } {
@@ -304,6 +317,8 @@ export class Checkpointing {
   }
 
   #published: Manifest | undefined
+  /** Parts that each subtask named last. */
+  readonly #acknowledged = new Map<string, readonly string[]>()
 
   async #write(manifest: Manifest): Promise<void> {
     const { store, openDisk } = this.#options

@@ -245,6 +245,15 @@ describe("CheckpointStore.publish()", () => {
     expect(filesIn(disk, "parts")).toEqual([`1-${next}-count-0.part`, `1-${next}-count-1.part`])
   })
 
+  test("discardParts() removes what is named, and never what a published checkpoint names", async () => {
+    const disk = new SimDisk()
+    const store = await startStore(disk)
+    await takeCheckpoint(disk, store, 1)
+    await writeParts(disk, store, 2)
+    await store.discardParts(["parts/1-1-count-0.part", "parts/2-1-count-0.part", "parts/9-9-none-0.part"])
+    expect(filesIn(disk, "parts")).toEqual(["1-1-count-0.part", "1-1-count-1.part", "2-1-count-1.part"])
+  })
+
   test("discard() removes the parts of one checkpoint and attempt, without those to be kept", async () => {
     const disk = new SimDisk()
     const store = await startStore(disk)

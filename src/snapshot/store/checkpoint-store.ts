@@ -279,6 +279,24 @@ export class CheckpointStore {
   }
 
   /**
+   * Removes parts that nobody will name any more, of checkpoints that were given up. Those that a published checkpoint names
+   * stay. What cannot be removed is left to a later cleaning.
+   *
+   * @param files as in the handles of the parts
+   */
+  discardParts(files: Iterable<string>): Promise<void> {
+    return this.#exclusive(async () => {
+      if (this.#uncertain !== undefined) return
+      const published = [...this.#published.values()]
+      if (published.some((each) => each.files === undefined)) return
+      const gone = [...files].filter((file) => !published.some((each) => each.files?.has(file)))
+      await this.#tryTo("clean up in", this.folder, async () => {
+        for (const file of gone) await removeIfThere(this.#disk, `${this.folder}/${file}`)
+      })
+    })
+  }
+
+  /**
    * The newest checkpoint or savepoint of which every byte is right, read and checked as a whole. Damaged ones are
    * passed over, reported and set aside (`*.damaged`), so that a later start cannot come to another answer.
    *
