@@ -378,7 +378,7 @@ export class Job implements JobHandle {
       if (this.#suspension !== undefined) await this.#abortSinks()
       else {
         await this.#claims?.remove()
-        await this.#store?.markFinished()
+        await this.#noteEnd()
       }
       await this.#from?.release()
       await this.#store?.close()
@@ -461,6 +461,19 @@ export class Job implements JobHandle {
       // The pipeline has changed since: it runs as it was started.
       if (error instanceof EngineError) onEvent({ type: "warning", error })
       else throw error
+    }
+  }
+
+  /**
+   * Everything is committed: a disk that refuses to note it does not undo that. A failure here would make whoever started the
+   * job start it again, and if the note got to the disk all the same, it would begin anew and repeat its output.
+   */
+  async #noteEnd(): Promise<void> {
+    try {
+      await this.#store?.markFinished()
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.code !== "CHECKPOINT_WRITE_FAILED") throw error
+      this.#options.onEvent({ type: "warning", error })
     }
   }
 

@@ -33,11 +33,12 @@ export interface SimulationOptions {
   readonly maxSteps?: number
   /** Keeps the log as text. Default: only its hash. */
   readonly keepsLog?: boolean
-  /** A process starts: for user code that keeps something outside of the engine's state. */
+  /** A process starts, the first one too: for user code that keeps something outside of the engine's state. */
   readonly onProcess?: () => void
 }
 
 export interface Simulation {
+  /** Undefined when the job failed, or when it had ended and its process crashed before it could say so. */
   readonly result: JobResult | undefined
   /** Why the job failed; SIMULATION_STUCK when it did not come to an end. */
   readonly error: Error | undefined
@@ -50,7 +51,7 @@ export interface Simulation {
   readonly failedCheckpoints: number
   /** Faults that happened. */
   readonly faults: { readonly kills: number; readonly crashes: number; readonly disk: number }
-  /** Attempts that began at a checkpoint, or at the beginning after a failure. */
+  /** Attempts but for the first. */
   readonly restarts: number
   /** Places at which the schedule's preemptions made a difference. */
   readonly preempted: number
@@ -92,6 +93,9 @@ class Simulator {
   #processes = 0
   #ids = 0
   #diskCalls = 0
+  #finished = false
+  /** In this process. */
+  #diskFailed = false
   readonly #count = { kills: 0, crashes: 0, disk: 0, checkpoints: 0, failed: 0, restarts: 0 }
 
   constructor(options: SimulationOptions) {
@@ -112,24 +116,31 @@ class Simulator {
   }
 
   async run(): Promise<Simulation> {
-    const { parallelism, workers, maxSteps = 50_000 } = this.#options
+    const { maxSteps = 50_000 } = this.#options
     const world = this.#world
     let result: JobResult | undefined
     let error: Error | undefined
-    let process = this.#start({ parallelism, workers })
+    let failed = false
+    let process = this.#start(this.#options)
     const watch = ({ job }: Process): void => {
       job.done.then(
         (done) => {
           if (process.job === job) result = done
         },
         (failure: unknown) => {
-          if (process.job === job) error = failure instanceof Error ? failure : new Error(String(failure))
+          if (process.job !== job) return
+          // As whoever runs it would: the disk is seen to, and the same command is run again.
+          if (this.#diskFailed) failed = true
+          else error = failure instanceof Error ? failure : new Error(String(failure))
         },
       )
     }
     watch(process)
-    while (result === undefined && error === undefined) {
-      const shape = await this.#applyFaults(process)
+    const over = (): boolean => result !== undefined || error !== undefined || this.#finished
+    while (!over()) {
+      const shape = failed ? this.#relaunch() : await this.#applyFaults(process)
+      failed = false
+      if (over()) break
       if (shape !== undefined) {
         process = this.#start(shape)
         watch(process)
@@ -137,7 +148,7 @@ class Simulator {
       if (world.step()) await undefined
       else {
         await drain()
-        if (world.step() || result !== undefined || error !== undefined) continue
+        if (failed || over() || world.step()) continue
         if (!world.advance()) error = this.#stuck("nothing can happen any more")
       }
       if (world.steps > maxSteps) error = this.#stuck(`it has not come to an end in ${maxSteps} steps`)
@@ -169,6 +180,7 @@ class Simulator {
     const { graph, checkpoints, channelSize, maxRestarts = 100, onProcess } = this.#options
     const world = this.#world
     this.#processes += 1
+    this.#diskFailed = false
     world.mark("start")
     onProcess?.()
     const plan = planJob(graph(), { parallelism, workers })
@@ -244,6 +256,18 @@ class Simulator {
     }
   }
 
+  #relaunch(): Shape {
+    this.#world.note("the job has failed and is started again")
+    this.#newProcess()
+    return this.#options
+  }
+
+  /** Nothing of the former process goes on. */
+  #newProcess(): void {
+    this.#world.clear()
+    this.#main = this.#newMain()
+  }
+
   /** @returns the shape of the next process when this one has crashed */
   async #applyFaults(process: Process): Promise<Shape | undefined> {
     const world = this.#world
@@ -264,18 +288,28 @@ class Simulator {
       await drain()
       this.#count.crashes += 1
       world.note("the process crashes")
-      world.clear()
-      this.#main = this.#newMain()
-      const random = fault.keep === 0 ? undefined : seededRandom(fault.keep)
-      this.#disk.crash(({ bytes }) => {
-        if (random === undefined) return false
-        const draw = random()
-        return draw < 0.4 ? false : draw < 0.8 || bytes === 0 ? true : Math.floor(random() * bytes)
-      })
-      const { parallelism, workers } = this.#options
-      return fault.shape ?? { parallelism, workers }
+      this.#newProcess()
+      await this.#crashDisk(fault.keep)
+      return fault.shape ?? this.#options
     }
     return undefined
+  }
+
+  /** The disk as a crash leaves it. A job that had ended, and could not say so any more, is not started again. */
+  async #crashDisk(keep: number): Promise<void> {
+    const random = keep === 0 ? undefined : seededRandom(keep)
+    this.#disk.crash(({ bytes }) => {
+      if (random === undefined) return false
+      const draw = random()
+      return draw < 0.4 ? false : draw < 0.8 || bytes === 0 ? true : Math.floor(random() * bytes)
+    })
+    const store = await durability.CheckpointStore.open({
+      disk: this.#disk.clone(),
+      directory: DIRECTORY,
+      jobName: this.#options.graph().jobName,
+      owner: { pid: 1, started: "s", token: "look", isAlive: () => false },
+    })
+    this.#finished = store.finished
   }
 
   #diskFault(): SimFault | undefined {
@@ -283,6 +317,7 @@ class Simulator {
     const fault = this.#pending.find((each) => each.kind === "disk" && each.call === call)
     if (fault?.kind !== "disk") return undefined
     this.#count.disk += 1
+    this.#diskFailed = true
     this.#world.note(`the disk fails: ${fault.code}`)
     return fault.done === undefined ? { code: fault.code } : { code: fault.code, done: fault.done }
   }

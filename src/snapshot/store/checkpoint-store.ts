@@ -158,6 +158,12 @@ export class CheckpointStore {
     return { writing: this.#incompleteSavepoint(name), published }
   }
 
+  /** Whether the job has come to its end here, and has not been started again since: everything is committed. */
+  get finished(): boolean {
+    const { finished } = this.#marker
+    return finished !== null && this.#highestId <= finished
+  }
+
   /** The highest checkpoint id that has left a trace here: the next one must be greater. 0: none. */
   get highestId(): number {
     return this.#highestId
