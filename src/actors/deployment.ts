@@ -95,11 +95,12 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
 
 async function restore(subtasks: readonly Subtask[], task: RestoreTask, options: DeploymentOptions): Promise<void> {
   const { plan } = options
-  const { hadEnded, openDisk, readInFlight, restoreChain } = await options.restoring()
+  const { listEnded, openDisk, readInFlight, restoreChain } = await options.restoring()
   const disk = openDisk()
+  const ended = listEnded(task, plan)
   for (const subtask of subtasks) {
     const vertex = plan.vertices[subtask.vertex]!
-    if (hadEnded(task, vertex, subtask.subtask)) {
+    if (ended.has(`${subtask.vertex}/${subtask.subtask}`)) {
       subtask.skipToEnd()
       continue
     }

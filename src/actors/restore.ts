@@ -1,5 +1,5 @@
 import { EngineError } from "../errors/index.ts"
-import type { PhysicalPlan, Vertex } from "../plan/index.ts"
+import { listChannels, type PhysicalPlan, type Vertex } from "../plan/index.ts"
 import { type Disk, type Manifest, PartReader } from "../snapshot/store/index.ts"
 import { keyGroupOf, subtaskOfKeyGroup } from "../state/index.ts"
 import type { Chain } from "./chain.ts"
@@ -52,10 +52,49 @@ export function restoreTaskOf(manifest: Manifest, directory: string, plan: Physi
   return { directory, jobName, checkpointId, keyGroups: plan.keyGroups, subtasks, watermarks, operators, inFlight }
 }
 
-/** Whether this subtask had ended before the checkpoint: it has nothing left to do. */
-export function hadEnded(restore: RestoreTask, vertex: Vertex, subtask: number): boolean {
-  const former = restore.subtasks.filter(({ vertexId }) => vertexId === vertex.id)
-  if (former.length !== vertex.parallelism) return former.length > 0 && former.every(({ finished }) => finished)
+/**
+ * Subtasks, as `vertex/subtask`, that had ended before the checkpoint and have nothing left to do. With another parallelism one
+ * that had ended may have senders that had not: it lives again, for what they are to send.
+ */
+export function listEnded(restore: RestoreTask, plan: PhysicalPlan): ReadonlySet<string> {
+  const senders = new Map<string, string[]>()
+  for (const { edge, fromSubtask, toSubtask } of listChannels(plan)) {
+    const receiver = `${edge.to}/${toSubtask}`
+    senders.set(receiver, [...(senders.get(receiver) ?? []), `${edge.from}/${fromSubtask}`])
+  }
+  const ended = new Set<string>()
+  // Senders stand before receivers.
+  for (const vertex of plan.vertices) {
+    for (let subtask = 0; subtask < vertex.parallelism; subtask++) {
+      const place = `${vertex.index}/${subtask}`
+      const inputsEnded = (senders.get(place) ?? []).every((sender) => ended.has(sender))
+      if (!inputsEnded) continue
+      // Records in flight may have found their way from one that had not ended to one that had.
+      const parallelism = restore.inFlight && hasOtherShape(restore, plan, vertex) ? undefined : vertex.parallelism
+      if (vertex.operators.every(({ id }) => hadEnded(restore, id, parallelism, subtask))) ended.add(place)
+    }
+  }
+  return ended
+}
+
+/** Whether a vertex, or one that sends to it, has another parallelism than it had. */
+function hasOtherShape({ operators }: RestoreTask, plan: PhysicalPlan, vertex: Vertex): boolean {
+  const senders = plan.edges.filter(({ to }) => to === vertex.index).map(({ from }) => plan.vertices[from]!)
+  const former = new Map(operators.map(({ operatorId, parallelism }) => [operatorId, parallelism]))
+  return [vertex, ...senders].some((each) => each.operators.some(({ id }) => former.get(id) !== each.parallelism))
+}
+
+/** @param parallelism undefined: all former subtasks must have ended */
+function hadEnded(
+  { subtasks, operators }: RestoreTask,
+  id: string,
+  parallelism: number | undefined,
+  subtask: number,
+): boolean {
+  const former = subtasks.filter(({ vertexId }) => vertexId === id)
+  // It stood in the chain of the operator before it, and had ended if that had; or it is new.
+  if (former.length === 0) return operators.some(({ operatorId }) => operatorId === id)
+  if (former.length !== parallelism) return former.every(({ finished }) => finished)
   return former.find((each) => each.subtask === subtask)?.finished ?? false
 }
 

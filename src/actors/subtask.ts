@@ -365,7 +365,9 @@ export class Subtask {
       for (const channel of this.#outputs) channel.watermark(this.#sentWatermarkMs)
       return true
     }
-    if (input.ended && input.barrierDue === undefined && this.#capture === undefined && !this.#cut.underWay) {
+    // A barrier that is due now is not waited for: the end stands in for it (BAR-3). Else checkpoints that take longer than
+    // their interval, and so follow each other without a gap, would keep the job from ever ending.
+    if (input.ended && this.#capture === undefined && !this.#cut.underWay) {
       this.#phase = SubtaskPhase.FINISHING
       if (this.#chain.watermarkMs < Number.POSITIVE_INFINITY) this.#chain.beginWatermark(Number.POSITIVE_INFINITY)
       return true
