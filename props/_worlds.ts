@@ -13,6 +13,7 @@ export interface WorldSpec {
   readonly timeoutMs: number
   readonly minPauseMs: number
   readonly retain: number
+  readonly incremental: boolean
   readonly capacityRecords: number
 }
 
@@ -58,6 +59,7 @@ export function worlds(fault: fc.Arbitrary<Fault>, faults: number): fc.Arbitrary
     timeoutMs: fc.constantFrom(100, 400, 5_000, 5_000),
     minPauseMs: fc.constantFrom(0, 0, 20),
     retain: fc.constantFrom(1, 2, 3),
+    incremental: fc.boolean(),
     capacityRecords: fc.constantFrom(1, 2, 5, 16),
   })
 }
@@ -117,13 +119,13 @@ export async function runWorld(
   tally: Tally,
 ): Promise<Ran> {
   const outside = new Outside()
-  const { parallelism, workers, schedule, faults, everyMs, timeoutMs, minPauseMs, retain, capacityRecords } = world
+  const { parallelism, workers, schedule, faults, capacityRecords, ...settings } = world
   const simulation = await simulate({
     graph: () => graph(outside),
     outside,
     parallelism,
     workers,
-    checkpoints: mode === undefined ? undefined : { everyMs, timeoutMs, minPauseMs, retain, barrierMode: mode },
+    checkpoints: mode === undefined ? undefined : { ...settings, barrierMode: mode },
     channelSize: { capacityRecords, capacityBytes: 1024 },
     schedule,
     faults,
