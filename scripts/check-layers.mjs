@@ -22,8 +22,9 @@ const LAYERS = [
   ["api"],
   ["actors"],
   ["control", "sim"],
-  ["cli"],
+  ["proving"],
   ["testing"],
+  ["cli"],
 ]
 const RANK = new Map(LAYERS.flatMap((folders, rank) => folders.map((folder) => [folder, rank])))
 

@@ -69,6 +69,13 @@ const JOB_EXIT_CODES = {
   ],
 } as const
 
+const PARAM: OptionSpec = {
+  name: "param",
+  kind: { type: "assignment" },
+  value: "name=value",
+  summary: "Sets one of the pipeline's params; the text is turned into the type of its default. May be repeated.",
+}
+
 const PLAN_OPTIONS: readonly OptionSpec[] = [
   {
     name: "workers",
@@ -93,12 +100,7 @@ const PLAN_OPTIONS: readonly OptionSpec[] = [
     summary:
       "Sets the parallelism of one operator, by its id; wins over the pipeline. May be repeated. `millrace plan` shows the ids.",
   },
-  {
-    name: "param",
-    kind: { type: "assignment" },
-    value: "name=value",
-    summary: "Sets one of the pipeline's params; the text is turned into the type of its default. May be repeated.",
-  },
+  PARAM,
 ]
 
 const RUN: CommandSpec = {
@@ -385,4 +387,70 @@ const CANCEL: CommandSpec = {
   examples: [{ line: "millrace cancel airport-delays", does: "ends it at once" }],
 }
 
-export const COMMANDS: readonly CommandSpec[] = [RUN, PLAN, STATUS, WHY, SAVEPOINT, STOP, CANCEL, RESCALE]
+const PROVE: CommandSpec = {
+  name: "prove",
+  summary: "Look for what breaks a pipeline: an order of events, a crash, another parallelism.",
+  details: [
+    "Runs the pipeline hundreds of times in the simulator: the real engine on one thread, in virtual time, under schedules, crashes, failing " +
+      "disks and parallelism that are drawn at random. Its output must always be that of a plain run of the same records. What is found is " +
+      "shrunk to a few records and one order of events.",
+    "Sources are read once, into memory. Sinks are replaced: nothing is written anywhere. The module may export `proof`, with options such as " +
+      "records, invariants and sinks to be run as they are. Needs fast-check: npm install --save-dev fast-check.",
+  ],
+  arguments: [FILE],
+  options: [
+    {
+      name: "runs",
+      kind: { type: "integer", min: 1, max: 10_000_000 },
+      value: "n",
+      summary: "Schedules to try.",
+      default: "500",
+    },
+    {
+      name: "time",
+      kind: { type: "duration", minMs: 1 },
+      value: "duration",
+      summary: "Ends the search after so long.",
+      default: "1m",
+    },
+    {
+      name: "sample",
+      kind: { type: "integer", min: 1, max: 10_000_000 },
+      value: "n",
+      summary: "Records read of each source at most.",
+      default: "1000",
+    },
+    {
+      name: "seed",
+      kind: { type: "integer", min: 0, max: 2_147_483_647 },
+      value: "n",
+      summary: "Draws the same schedules again. With --path, runs the one that failed.",
+      default: "another one each time",
+    },
+    {
+      name: "path",
+      kind: { type: "text" },
+      value: "path",
+      summary: "The failure to see again, as the report gives it.",
+      default: "none: the search begins at its start",
+    },
+    PARAM,
+  ],
+  tables: [
+    {
+      title: "Exit codes",
+      rows: [
+        ["0", "nothing was found"],
+        ["1", "the pipeline was refuted: standard output says how"],
+        ["2", "usage or configuration: an option, the file, the plan"],
+      ],
+    },
+  ],
+  examples: [
+    { line: "millrace prove job.ts", does: "for at most a minute" },
+    { line: "millrace prove job.ts --runs 100000 --time 1h", does: "before a release" },
+    { line: "millrace prove job.ts --seed 7 --path 12:0:3", does: "what the report showed, once more" },
+  ],
+}
+
+export const COMMANDS: readonly CommandSpec[] = [RUN, PLAN, PROVE, STATUS, WHY, SAVEPOINT, STOP, CANCEL, RESCALE]

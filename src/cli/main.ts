@@ -52,6 +52,14 @@ async function executeCommand(line: CommandLine & { kind: "command" }, io: Io, v
       await planCommand({ io, describePlan, file: args[0]!, values })
       return 0
     }
+    case "prove": {
+      const [{ loadModule, loadPipeline }, { proveCommand }] = await Promise.all([
+        import("../actors/load-pipeline.ts"),
+        import("./prove-command.ts"),
+      ])
+      const load = async (target: URL) => ({ pipeline: await loadPipeline(target), module: await loadModule(target) })
+      return proveCommand({ io, load, file: args[0]!, values })
+    }
     case "status":
       return (await import("./status-command.ts")).statusCommand({ io, args, values, verbose })
     case "why":

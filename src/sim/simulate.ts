@@ -53,8 +53,8 @@ export interface Simulation {
   readonly faults: { readonly kills: number; readonly crashes: number; readonly disk: number }
   /** Attempts but for the first. */
   readonly restarts: number
-  /** Places at which the schedule's preemptions made a difference. */
-  readonly preempted: number
+  /** Where the schedule's preemptions made a difference, in words. */
+  readonly departures: readonly string[]
   /** Promises that the engine broke towards the outside. */
   readonly complaints: readonly string[]
 }
@@ -165,7 +165,7 @@ class Simulator {
       failedCheckpoints: this.#count.failed,
       faults: { kills: this.#count.kills, crashes: this.#count.crashes, disk: this.#count.disk },
       restarts: this.#count.restarts,
-      preempted: world.preempted,
+      departures: world.departures,
       complaints: this.#options.outside.complaints,
     }
   }

@@ -48,8 +48,8 @@ export class World {
   readonly marks = new Map<Mark, { count: number; readonly steps: number[] }>()
   #hash = 0x811c9dc5
   readonly log: string[] | undefined
-  /** Every change of the choice that the schedule made: for telling schedules apart, and in words. */
-  preempted = 0
+  /** Where the schedule's preemptions made a difference, in words. */
+  readonly departures: string[] = []
 
   constructor({ schedule, keepsLog }: WorldOptions) {
     this.#schedule = schedule
@@ -197,7 +197,9 @@ export class World {
     const { pick, hold } = preemption
     const chosen = (usual + pick) % ready.length
     if (chosen !== usual || hold > 0) {
-      this.preempted += 1
+      const late = `${ready[usual]!.name} ${hold > 0 ? `waits for ${hold} steps` : "comes later"}`
+      const goes = chosen === usual ? "" : `${ready[chosen]!.name} goes on and `
+      this.departures.push(`at step ${this.steps} ${goes}${late}`)
       if (hold > 0) this.#held.set(ready[usual]!, this.steps + hold)
     }
     return ready[chosen]!

@@ -6,7 +6,7 @@ import { csv } from "../connectors/files/csv.ts"
 import { ndjson } from "../connectors/files/ndjson.ts"
 import { transactionalSink, type UpsertStore, upsertSink } from "../connectors/sinks/index.ts"
 import type { Sink, SinkContext } from "../contracts/index.ts"
-import { loadFastCheck } from "./_fast-check.ts"
+import { loadFastCheck } from "../proving/load-fast-check.ts"
 import { type SinkTorture, type TortureSinkOptions, tortureSink } from "./torture-sink.ts"
 
 interface Row {

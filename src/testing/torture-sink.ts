@@ -1,6 +1,6 @@
 import type { Sink, SinkKind } from "../contracts/index.ts"
 import { EngineError } from "../errors/index.ts"
-import { loadFastCheck } from "./_fast-check.ts"
+import { loadFastCheck } from "../proving/load-fast-check.ts"
 import { SinkDrill } from "./_sink-drill.ts"
 import { type SinkSchedule, sinkSchedules } from "./_sink-schedule.ts"
 

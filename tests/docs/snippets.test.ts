@@ -3,7 +3,16 @@
  * MILLRACE_DOCS_UPDATE=1 writes what the snippets did into the pages, to be looked at before it is committed.
  */
 import { execFileSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -22,6 +31,9 @@ const pages = ["README.md", ...readdirSync(join(ROOT, "docs")).map((name) => joi
 const folders = new Map<Snippet, string>()
 
 beforeAll(async () => {
+  // What pages tell their readers to install beside millrace.
+  mkdirSync(join(home, "node_modules"), { recursive: true })
+  symlinkSync(join(ROOT, "node_modules/fast-check"), join(home, "node_modules/fast-check"), "dir")
   for (const { path, snippets } of pages) {
     for (const [index, snippet] of snippets.entries()) {
       const folder = join(home, path.replaceAll(/\W/g, "-"), String(index))

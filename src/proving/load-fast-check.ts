@@ -12,7 +12,7 @@ export async function loadFastCheck(
     if ((thrown as { code?: unknown }).code !== "ERR_MODULE_NOT_FOUND") throw thrown
     throw new EngineError(
       "PEER_MISSING",
-      "Cannot use millrace/testing: the package fast-check is not installed; run `npm install --save-dev fast-check`",
+      "Cannot draw schedules: the package fast-check is not installed; run `npm install --save-dev fast-check`",
       { cause: thrown, details: { peer: "fast-check" } },
     )
   }
