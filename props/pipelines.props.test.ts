@@ -112,7 +112,7 @@ describe("a whole pipeline", () => {
   })
 
   it.each(EXACTLY_ONCE)(
-    "OUT-1, RST-1, RSC-4, CUT-1, LIV-2: whatever dies and whenever, each record's effect is committed once: $kind",
+    "OUT-1, RST-1, RSC-4, CUT-1, UC-1, UC-4, LIV-2: whatever dies and whenever, each record's effect is committed once: %j",
     async (mode) => {
       await fc.assert(
         fc.asyncProperty(small, anyWorld, async (program, world) => {

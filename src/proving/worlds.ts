@@ -4,7 +4,7 @@ import { type Fault, MARKS, type Schedule, type SimulationOptions } from "../sim
 import type { BarrierMode } from "../snapshot/index.ts"
 
 /** fast-check, handed in: it is an optional peer. */
-export type FC = typeof FastCheck
+export type FC = Omit<typeof FastCheck, "default">
 
 /** Everything about a simulation but the pipeline and its data. */
 export interface WorldSpec extends Pick<SimulationOptions, "parallelism" | "workers" | "schedule" | "faults"> {

@@ -120,7 +120,10 @@ class Simulator {
     const world = this.#world
     let result: JobResult | undefined
     let error: Error | undefined
-    let failed = false
+    /** With what the job is started again, after a failure that is none of the engine's. */
+    let failed: Shape | undefined
+    /** Those of the processes so far, but for the ones that were refused. */
+    const shapes: Shape[] = [this.#options]
     let process = this.#start(this.#options)
     const watch = ({ job }: Process): void => {
       job.done.then(
@@ -129,26 +132,31 @@ class Simulator {
         },
         (failure: unknown) => {
           if (process.job !== job) return
-          // As whoever runs it would: the disk is seen to, and the same command is run again.
-          if (this.#diskFailed) failed = true
-          else error = failure instanceof Error ? failure : new Error(String(failure))
+          // As whoever runs it would: the disk is seen to, or the former parallelism given, and the command is run again.
+          if (isRefusedShape(failure) && shapes.length > 1) shapes.pop()
+          else if (!this.#diskFailed) {
+            error = failure instanceof Error ? failure : new Error(String(failure))
+            return
+          }
+          failed = shapes.at(-1)!
         },
       )
     }
     watch(process)
     const over = (): boolean => result !== undefined || error !== undefined || this.#finished
     while (!over()) {
-      const shape = failed ? this.#relaunch() : await this.#applyFaults(process)
-      failed = false
+      const shape = failed === undefined ? await this.#applyFaults(process) : this.#relaunch(failed)
       if (over()) break
       if (shape !== undefined) {
+        if (failed === undefined) shapes.push(shape)
+        failed = undefined
         process = this.#start(shape)
         watch(process)
       }
       if (world.step()) await undefined
       else {
         await drain()
-        if (failed || over() || world.step()) continue
+        if (failed !== undefined || over() || world.step()) continue
         if (!world.advance()) error = this.#stuck("nothing can happen any more")
       }
       if (world.steps > maxSteps) error = this.#stuck(`it has not come to an end in ${maxSteps} steps`)
@@ -256,10 +264,10 @@ class Simulator {
     }
   }
 
-  #relaunch(): Shape {
+  #relaunch(shape: Shape): Shape {
     this.#world.note("the job has failed and is started again")
     this.#newProcess()
-    return this.#options
+    return shape
   }
 
   /** Nothing of the former process goes on. */
@@ -338,6 +346,11 @@ class Simulator {
       details: { steps: this.#world.steps },
     })
   }
+}
+
+/** Records in flight have no place in some shapes: the plan says so, and goes on with the former one. */
+function isRefusedShape(failure: unknown): boolean {
+  return failure instanceof EngineError && failure.code === "CHECKPOINT_IN_FLIGHT"
 }
 
 /** Lets every promise that can settle do so. */
