@@ -12,15 +12,15 @@ export interface CalendarOptions {
 }
 
 /** Boundaries kept: beyond, the oldest knowledge is forgotten, all at once. */
-const MAX_KNOWN = 4_096
+const MAX_KNOWN = 1_024
 
 /**
  * Days, weeks, months, quarters or years as the clocks of a time zone show them: [first instant of one, first instant of the
  * next), so a day lasts 23, 24 or 25 hours where clocks change, and a date that a zone skipped is no window. An instant
  * belongs to the last window that has begun, also where clocks go back across midnight.
  *
- * Zone rules come from Intl, so they are those of the Node that runs. Each boundary is looked up once (some microseconds) and
- * kept; a record in a known window costs a binary search.
+ * Zone rules come from Intl, so they are those of the Node that runs. Each boundary is looked up once (some hundred microseconds)
+ * and kept; a record in a known window costs a binary search.
  */
 export class CalendarWindows {
   readonly kind = "calendar"
@@ -44,12 +44,15 @@ export class CalendarWindows {
 
   /** The start of the window that holds a time: finite ms. */
   startOf(timeMs: number): number {
-    return this.#starts[this.#placeOf(timeMs)]!
+    // First the place: it may come with new lists.
+    const place = this.#placeOf(timeMs)
+    return this.#starts[place]!
   }
 
   /** The end of the window that starts at `start`. */
   endOf(start: number): number {
-    return this.#ends[this.#placeOf(start)]!
+    const place = this.#placeOf(start)
+    return this.#ends[place]!
   }
 
   windowsOf(timeMs: number): TimeWindow[] {
