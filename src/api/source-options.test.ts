@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest"
+import { pipeline } from "./index.ts"
 import { resolveEventTime, type SourceOptions } from "./source-options.ts"
 
 const time = (value: unknown) => value as number
@@ -52,5 +53,36 @@ describe("resolveEventTime()", () => {
     expect(() => resolve(options)).toThrow(
       expect.objectContaining({ code: "OPTION_INVALID", message: expect.stringContaining(name) }),
     )
+  })
+})
+
+describe("the time of a pipeline", () => {
+  const eventTimeOf = (time: "event" | "ingestion" | "processing", options?: SourceOptions<number>) => {
+    const { role } = pipeline("job", ({ source }) => source([1], options).collect(), { time }).build().nodes[0]!
+    return role.type === "source" ? role.eventTime : undefined
+  }
+
+  test("ingestion stamps what has no time of its own", () => {
+    expect(eventTimeOf("ingestion")).toMatchObject({ timeOf: undefined })
+    expect(eventTimeOf("ingestion", { time })).toMatchObject({ timeOf: time })
+    expect(eventTimeOf("event", { time: "ingestion" })).toMatchObject({ timeOf: undefined })
+    expect(eventTimeOf("processing")).toBeUndefined()
+  })
+
+  test("refuses any other with OPTION_INVALID", () => {
+    expect(() => eventTimeOf("arrival" as "event")).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }))
+  })
+
+  test("what is iterated asynchronously may never end: its readers can be idle", () => {
+    const idleAfterMs = (items: Iterable<number> | AsyncIterable<number>) => {
+      const { role } = pipeline("job", ({ source }) => source(items, { time }).collect()).build().nodes[0]!
+      return role.type === "source" ? role.eventTime?.idleAfterMs : undefined
+    }
+    expect(idleAfterMs([1])).toBe(Number.POSITIVE_INFINITY)
+    async function* live(): AsyncGenerator<number> {
+      yield 1
+    }
+    expect(idleAfterMs(live())).toBe(30_000)
+    expect(idleAfterMs(live as never)).toBe(30_000)
   })
 })

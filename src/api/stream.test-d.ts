@@ -78,6 +78,36 @@ describe("types flow from source to sink with no annotation", () => {
   })
 })
 
+describe("how a source makes watermarks", () => {
+  test("each way knows the record", () => {
+    from(flights, { time: "ingestion" })
+    from(flights, { time: (flight) => new Date(flight.date).toISOString(), watermarks: "ascending" })
+    from(flights, {
+      time: (flight) => flight.date,
+      watermarks: { punctuated: (flight, timeMs) => (flight.delay === 0 ? timeMs : undefined) },
+    })
+    from(flights, {
+      time: (flight) => flight.date,
+      watermarks: () => ({ onRecord: (flight) => flight.date - flight.delay, onTick: (nowMs) => nowMs }),
+      alignment: { maxDrift: "5m" },
+      idleAfter: "never",
+    })
+    expectTypeOf(
+      from(flights)
+        .assignTimes((flight) => flight.date)
+        .toArray(),
+    ).resolves.toEqualTypeOf<Flight[]>()
+    // @ts-expect-error there is no such field
+    from(flights, { time: (flight) => flight.date, watermarks: { punctuated: (flight) => flight.end } })
+    // @ts-expect-error there is no such strategy
+    from(flights, { time: (flight) => flight.date, watermarks: "descending" })
+    // @ts-expect-error an alignment names its drift
+    from(flights, { time: (flight) => flight.date, alignment: {} })
+    // @ts-expect-error a flag is no time
+    from(flights).assignTimes((flight) => flight.delay > 0)
+  })
+})
+
 describe("a mistake is a compile error", () => {
   const stream = from(flights, { time: (flight) => flight.date })
 
