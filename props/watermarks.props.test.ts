@@ -6,7 +6,7 @@ import { createDoorbells, Sleeper } from "../src/mailbox/index.ts"
 import { count } from "../src/operators/index.ts"
 import { type LogicalGraph, type PhysicalPlan, planJob } from "../src/plan/index.ts"
 import { FAIR, type Fault, memorySource, Outside, type Schedule, simulate } from "../src/sim/index.ts"
-import { HOLDS_NOBODY } from "../src/time/index.ts"
+import { HOLDS_NOBODY, type WatermarkGenerator } from "../src/time/index.ts"
 import { tumbling } from "../src/windows/index.ts"
 
 /** So many times the usual number of cases. */
@@ -45,6 +45,21 @@ const fault: fc.Arbitrary<Fault> = fc.record({
   at: fc.record({ after: fc.constant("ack" as const), nth: fc.integer({ min: 1, max: 6 }), steps: fc.nat(9) }),
   worker: fc.nat(1),
 })
+
+/** What `outOfOrder: 200` does, as a generator with state that a checkpoint must keep. */
+function boundedByHand(): WatermarkGenerator<unknown> {
+  let newestMs: number | undefined
+  return {
+    onRecord: (_value, timeMs) => {
+      newestMs = Math.max(newestMs ?? timeMs, timeMs)
+      return newestMs - 201
+    },
+    capture: () => ({ newestMs: newestMs ?? null }),
+    restore: (state: { newestMs: number | null }) => {
+      newestMs = state.newestMs ?? undefined
+    },
+  }
+}
 
 const CHECKPOINTS = {
   everyMs: 60,
@@ -142,15 +157,16 @@ describe("watermarks of sources", () => {
           left: fc.array(items, { minLength: 1, maxLength: 3 }),
           right: fc.array(items, { minLength: 1, maxLength: 3 }),
           drift: fc.nat(40),
+          own: fc.boolean(),
           everyMs: fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined }),
           schedule: scheduleOf,
           faults: fc.array(fault, { maxLength: 2 }),
         }),
-        async ({ left, right, drift, everyMs, schedule, faults }) => {
+        async ({ left, right, drift, own, everyMs, schedule, faults }) => {
           const outside = new Outside()
           const options: SourceOptions<unknown> = {
             time: (item) => (item as Item).at,
-            outOfOrder: 200,
+            ...(own ? { watermarks: boundedByHand } : { outOfOrder: 200 }),
             alignment: { maxDrift: drift },
           }
           const graph = (): LogicalGraph =>
