@@ -43,6 +43,11 @@ export class Outside {
     return this.committed.get(operatorId) ?? []
   }
 
+  /** Transactions that are neither committed nor aborted. */
+  get open(): readonly string[] {
+    return [...this.#prepared.keys()]
+  }
+
   #writer(runId: string, operatorId: string, subtask: number): SinkWriter<unknown> {
     let rows: Row[] = []
     return {

@@ -163,6 +163,7 @@ class Simulator {
     }
     await drain()
     world.clear()
+    if (result !== undefined) this.#checkClosed()
     return {
       result,
       error,
@@ -339,6 +340,13 @@ class Simulator {
       .find(({ kind, path }) => (kind === "rename" || kind === "link") && path.includes(`/${DIRECTORY}/`))
     if (undecided === undefined) return
     this.#options.outside.complaints.push(`OUT-2: a commit while ${undecided.path} may be lost in a crash`)
+  }
+
+  /** OUT-5: a job that has ended leaves nothing behind. */
+  #checkClosed(): void {
+    const { complaints, open } = this.#options.outside
+    if (open.length > 0)
+      complaints.push(`OUT-5: the job has ended, and ${open.join(", ")} are neither committed nor aborted`)
   }
 
   #stuck(why: string): EngineError {
