@@ -31,7 +31,8 @@ export interface CheckpointSettings {
   readonly retain: number
   readonly barrierMode: BarrierMode
   readonly incremental: boolean
-  readonly delivery: Delivery
+  /** Default: what the barrier mode says. */
+  readonly delivery?: Delivery
 }
 
 /** What is promised of each record's effect. */
@@ -145,8 +146,7 @@ export class Checkpointing {
 
   acknowledge(checkpointId: number, place: SubtaskPlace, share: SubtaskShare): void {
     const { attempt } = this.#options
-    // Nothing builds on a savepoint's parts, and it names none of those that the next checkpoint builds on.
-    if (!this.#savepoints.has(checkpointId)) this.#discardSuperseded(place, share)
+    if (!this.#standAlone.has(checkpointId)) this.#discardSuperseded(place, share)
     this.#follow(this.#coordinator.onAck({ ...this.#refOf(place), checkpointId, attempt, payload: share }))
   }
 
@@ -207,7 +207,8 @@ export class Checkpointing {
     const named = parts.map(({ file }) => file)
     const superseded = (this.#acknowledged.get(key) ?? []).filter((file) => !named.includes(file))
     this.#acknowledged.set(key, named)
-    if (superseded.length > 0) this.#later(async () => this.#options.store?.discardParts(superseded))
+    const { store } = this.#options
+    if (superseded.length > 0 && store !== undefined) this.#later(() => store.discardParts(superseded))
   }
 
   #refOf({ vertex, subtask }: SubtaskPlace): { vertex: string; subtask: number } {
@@ -236,7 +237,7 @@ export class Checkpointing {
       case "trigger": {
         const { checkpointId, kind, last } = action
         this.#taking = kind === "savepoint" ? this.#asked.shift()! : undefined
-        if (kind === "savepoint") this.#savepoints.add(checkpointId)
+        if (this.#taking !== undefined) this.#standAlone.add(checkpointId)
         // As it stands now: what is handed out from here on is no part of the checkpoint.
         this.#waiting.set(checkpointId, new Map([...this.#options.splits].map(([v, s]) => [v, s.waiting])))
         // On the clock that workers have too.
@@ -319,10 +320,10 @@ export class Checkpointing {
   }
 
   #published: Manifest | undefined
+  /** Savepoints: their parts are in no subtask's chain, and say nothing of it. */
+  readonly #standAlone = new Set<number>()
   /** Parts that each subtask named last. */
   readonly #acknowledged = new Map<string, readonly string[]>()
-  /** Ids of this attempt's savepoints, given up or not: some acknowledgements come late. */
-  readonly #savepoints = new Set<number>()
 
   async #write(manifest: Manifest): Promise<void> {
     const { store, openDisk } = this.#options

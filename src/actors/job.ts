@@ -408,7 +408,8 @@ export class Job implements JobHandle {
     if (from !== undefined) await this.#findFrom(durability, from)
     const start = await this.#newest()
     const { manifest } = start
-    if (checkpoints !== undefined) await this.#openClaims(durability, checkpoints.delivery, manifest !== undefined)
+    if (checkpoints !== undefined)
+      await this.#openClaims(durability, checkpoints.delivery ?? "exactly-once", manifest !== undefined)
     this.#runId = manifest?.runId ?? this.#claims?.runId ?? this.#runId
     if (manifest === undefined) return start
     this.#keepRescaled(manifest)
