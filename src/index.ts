@@ -12,6 +12,7 @@ export {
   type JobResult,
   type JobStatus,
   type RunOptions,
+  type Savepoint,
   run,
 } from "./actors/index.ts"
 export {

@@ -453,4 +453,65 @@ const PROVE: CommandSpec = {
   ],
 }
 
-export const COMMANDS: readonly CommandSpec[] = [RUN, PLAN, PROVE, STATUS, WHY, SAVEPOINT, STOP, CANCEL, RESCALE]
+const INSPECT: CommandSpec = {
+  name: "inspect",
+  summary: "Show what is in a checkpoint directory or a savepoint, and what is damaged.",
+  details: [
+    "Needs no pipeline and changes nothing. Reads every byte: what is damaged is named. Of the newest sound checkpoint it shows the operators with " +
+      "their state, where the sources stand, what sinks prepared, and records in flight.",
+  ],
+  arguments: [{ name: "directory", summary: "A checkpoint directory, a job's folder in one, or a savepoint." }],
+  options: [
+    {
+      name: "format",
+      kind: { type: "choice", choices: ["text", "json"] },
+      value: "format",
+      summary: "text, or json for programs.",
+      default: "text",
+    },
+    {
+      name: "checkpoint",
+      kind: { type: "integer", min: 0, max: Number.MAX_SAFE_INTEGER },
+      value: "id",
+      summary: "Which one to show as a whole.",
+      default: "the newest sound one",
+    },
+    { name: "operator", kind: { type: "text" }, value: "id", summary: "Shows this operator alone." },
+    {
+      name: "samples",
+      kind: { type: "integer", min: 0, max: 1_000_000 },
+      value: "n",
+      summary: "Shows so many keys and values of each table.",
+      default: "0",
+    },
+    { name: "key", kind: { type: "text" }, value: "key", summary: "Shows what is known of this key: a text, or JSON." },
+  ],
+  tables: [
+    {
+      title: "Exit codes",
+      rows: [
+        ["0", "all of it is sound"],
+        ["1", "something is damaged"],
+        ["2", "usage: an option, or nothing of ours is there"],
+      ],
+    },
+  ],
+  examples: [
+    { line: "millrace inspect state", does: "all jobs of a checkpoint directory" },
+    { line: "millrace inspect backups/monday --operator window-1 --samples 5", does: "some of what an operator knows" },
+    { line: "millrace inspect state --key ATL --format json", does: "one key, for a program" },
+  ],
+}
+
+export const COMMANDS: readonly CommandSpec[] = [
+  RUN,
+  PLAN,
+  PROVE,
+  STATUS,
+  WHY,
+  SAVEPOINT,
+  STOP,
+  CANCEL,
+  RESCALE,
+  INSPECT,
+]

@@ -64,6 +64,8 @@ async function executeCommand(line: CommandLine & { kind: "command" }, io: Io, v
       return (await import("./status-command.ts")).statusCommand({ io, args, values, verbose })
     case "why":
       return (await import("./why-command.ts")).whyCommand({ io, args, values, verbose })
+    case "inspect":
+      return (await import("./inspect-command.ts")).inspectCommand({ io, directory: args[0]!, values })
     case "savepoint":
       return (await import("./savepoint-command.ts")).savepointCommand({ io, args, values, verbose })
     case "rescale":

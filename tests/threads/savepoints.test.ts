@@ -60,9 +60,9 @@ function written(): string[] {
 describe("a savepoint", () => {
   test("of a job without checkpoints is what another one goes on from, moved and at another parallelism", async () => {
     const first = await startJob({
-      params: { marker: join(dir, "marker"), out: join(dir, "out"), count: COUNT, rate: 1500 },
+      params: { marker: join(dir, "marker"), out: join(dir, "out"), count: COUNT, rate: 800 },
     })
-    await until(first, 1500)
+    await until(first, 800)
     const { directory, sizeBytes } = await first.savepoint({ directory: join(dir, "saved") })
     expect(sizeBytes).toBeGreaterThan(0)
     await first.cancel()

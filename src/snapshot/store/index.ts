@@ -32,3 +32,4 @@ export {
 } from "./publish-savepoint.ts"
 export { readSavepoint } from "./read-savepoint.ts"
 export { type SimCall, SimDisk, type SimDiskOptions, type SimFault, type UnsyncedEffect } from "./sim-disk.ts"
+export { type Problem, type Survey, type SurveyedCheckpoint, survey } from "./survey.ts"

@@ -3,7 +3,7 @@ import { readWhole } from "./_read-file.ts"
 import { type RestorePoint, SAVEPOINT_MANIFEST, verifyParts } from "./_restore-search.ts"
 import { damaged } from "./_store-errors.ts"
 import type { Disk } from "./disk.ts"
-import { decodeManifest, MAX_MANIFEST_BYTES } from "./manifest.ts"
+import { decodeManifest, MAX_MANIFEST_BYTES, type Manifest } from "./manifest.ts"
 
 /**
  * Reads a savepoint from wherever it has been moved or copied to, whatever its directory is called, and checks every
@@ -13,6 +13,13 @@ import { decodeManifest, MAX_MANIFEST_BYTES } from "./manifest.ts"
  *   directory holds no savepoint
  */
 export async function readSavepoint(disk: Disk, directory: string): Promise<RestorePoint> {
+  const point = { manifest: await readSavepointManifest(disk, directory), directory }
+  await verifyParts(disk, point)
+  return point
+}
+
+/** Its manifest alone. @throws {EngineError} as `readSavepoint` */
+export async function readSavepointManifest(disk: Disk, directory: string): Promise<Manifest> {
   const file = `${directory}/${SAVEPOINT_MANIFEST}`
   let bytes: Uint8Array
   try {
@@ -28,7 +35,5 @@ export async function readSavepoint(disk: Disk, directory: string): Promise<Rest
   const manifest = decodeManifest(bytes, file)
   if (manifest.kind !== "savepoint")
     throw damaged("CHECKPOINT_MANIFEST_DAMAGED", file, 0, `it says it is a ${manifest.kind}`)
-  const point = { manifest, directory }
-  await verifyParts(disk, point)
-  return point
+  return manifest
 }
