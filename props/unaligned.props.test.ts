@@ -218,7 +218,7 @@ async function check(given: Case): Promise<void> {
   }
 }
 
-const RUNS = Number(process.env.UNALIGNED_RUNS ?? 60)
+const RUNS = Number(process.env.UNALIGNED_RUNS ?? 40)
 
 describe("a job whose barriers overtake records, under any schedule and with any crashes", () => {
   it("CUT-3, UC-1..6, RST-1 gives the output of a plain program, over every kind of edge", async () => {
