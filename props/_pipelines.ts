@@ -211,7 +211,7 @@ export function buildGraph(program: Program, outside: Outside): LogicalGraph {
             from
               .map((item) => ({ ...item, v: 1, t: 0 }))
               .keyBy((item) => item.k)
-              .reduce((a, b) => ({ ...a, v: a.v + b.v })),
+              .reduce((a, b) => ({ k: a.k, v: a.v + b.v, t: a.t })),
           )
           break
         case "total":

@@ -84,7 +84,8 @@ async function demo() {
 async function disturbed(dir, calmMs, random) {
   const settings = { out: join(dir, "out"), kill: join(dir, "kill"), checkpoints: join(dir, "checkpoints") }
   const beginMs = Date.now()
-  const say = (text, atMs = Date.now()) => console.log(`  ${String(Math.round(atMs - beginMs)).padStart(6)} ms  ${text}`)
+  const say = (text, atMs = Date.now()) =>
+    console.log(`  ${String(Math.round(atMs - beginMs)).padStart(6)} ms  ${text}`)
   let recoveryMs
   let killedMs
 

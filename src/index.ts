@@ -12,8 +12,8 @@ export {
   type JobResult,
   type JobStatus,
   type RunOptions,
-  type Savepoint,
   run,
+  type Savepoint,
 } from "./actors/index.ts"
 export {
   type Alignment,

@@ -136,6 +136,7 @@ export const MUTANTS = [
   {
     name: "store: the names of parts are not made durable",
     file: "src/snapshot/store/checkpoint-store.ts",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the engine's own text
     find: "      await this.#disk.syncDirectory(`${this.folder}/${PARTS}`)\n      await removeIfThere(this.#disk, temporary)",
     replace: "      await removeIfThere(this.#disk, temporary)",
     props: STORE,
