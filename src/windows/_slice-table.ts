@@ -77,6 +77,10 @@ export class SliceTable<K extends Key, Acc> implements StateTable {
     return this.#keys
   }
 
+  get capturing(): boolean {
+    return this.#capture !== undefined
+  }
+
   /** Keys with slices. */
   get size(): number {
     return this.#live

@@ -116,7 +116,7 @@ describe("AlignedWindowOperator", () => {
     const { operator, records, mostInOutput } = runOperator(newOperator(), input, { roomFor })
     expect(records.length).toBe(150_000)
     expect(records[149_999]).toEqual({ value: "s149999 [0,10) 149999", timeMs: 9 })
-    expect(mostInOutput).toBe(Math.min(roomFor, 512))
+    expect(mostInOutput).toBe(Math.min(roomFor, 256))
     expect(operator.accumulators).toBe(0)
   })
 

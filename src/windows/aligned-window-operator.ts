@@ -9,7 +9,7 @@ import type { TimeWindow, WindowPane } from "./window.ts"
 export const LATE_TAG = "late"
 
 /** Results in one call at most: some hundred microseconds of common operators downstream. */
-const MAX_RESULTS_PER_CALL = 512
+const MAX_RESULTS_PER_CALL = 256
 
 /** Windows that follow each other without overlap, the same for all keys. */
 export interface AlignedWindows {

@@ -51,7 +51,7 @@ export interface PaneWindowOptions<In, K extends Key, Acc, R, Out> {
 }
 
 /** Keys that fire in one call at most: some hundred microseconds, if what the user does with a window is short. */
-const MAX_KEYS_PER_CALL = 128
+const MAX_KEYS_PER_CALL = 64
 const END = Number.POSITIVE_INFINITY
 
 /**

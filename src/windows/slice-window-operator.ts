@@ -18,9 +18,11 @@ export interface SliceWindowOptions<In, K extends Key, Acc, R, Out> {
 }
 
 /** What one call may do: some hundred microseconds. */
-const BUDGET = 8_192
+const BUDGET = 4_096
 const COST_OF_RESULT = 16
 const COST_OF_MERGE = 3
+/** Beside a result while a capture runs: slices that go are handed over. */
+const COST_OF_CAPTURE = 112
 
 /**
  * Aggregates the records of each key in windows of event time that overlap, and share their slices: a record is added once,
@@ -226,7 +228,7 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
 
   /** Fires the window that ends at `end` for a key, and lets go of slices. @returns the cost */
   #advance(of: SliceKey<K, Acc>, end: number, out: Output<Out>): number {
-    let cost = COST_OF_RESULT
+    let cost = COST_OF_RESULT + (this.#table.capturing ? COST_OF_CAPTURE : 0)
     if (of.nextEnd === end) {
       const { start } = this.#window
       of.stacks ??= new TwoStacks(this.#merging)
