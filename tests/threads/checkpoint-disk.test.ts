@@ -51,22 +51,25 @@ describe("a job whose checkpoint directory", () => {
   test("is damaged where its output is committed stops and says so; made whole again, it goes on", async () => {
     const failed = await start("throw", () => undefined)
     await expect(failed.done).rejects.toMatchObject({ code: "OPERATOR_FAILED" })
-    const damaged = [`checkpoints/${filesOf("checkpoints").at(-1)}`, `parts/${filesOf("parts").at(-1)}`]
-    for (const name of damaged) {
-      const whole = readFileSync(join(folder, name))
-      const flipped = Buffer.from(whole)
-      flipped[Math.floor(whole.length / 2)]! ^= 4
-      const manifest = join(folder, "checkpoints", filesOf("checkpoints").at(-1)!)
-      for (const bytes of [flipped, whole.subarray(0, whole.length - 3)]) {
-        writeFileSync(join(folder, name), bytes)
-        const job = await start("throw", () => undefined)
-        await expect(job.done).rejects.toMatchObject({ code: "CHECKPOINT_COMMITTED_DAMAGED" })
-        writeFileSync(join(folder, name), whole)
-        expect(readdirSync(join(folder, "checkpoints")), "nothing was moved").toContain(manifest.split("/").at(-1))
-      }
+    // Everything that a restore may use: the checkpoint up to which output is committed, and what is newer.
+    const { committed } = JSON.parse(readFileSync(join(folder, "marker.json"), "utf8").split("\n")[0]!) as {
+      committed: number
     }
-    // What is older than the newest is of no consequence.
-    for (const older of filesOf("checkpoints").slice(0, -1)) {
+    const isUsable = (name: string): boolean => Number.parseInt(name, 10) >= committed
+    for (const kind of ["checkpoints", "parts"]) {
+      const files = filesOf(kind).filter(isUsable)
+      const whole = files.map((name) => readFileSync(join(folder, kind, name)))
+      for (const [index, name] of files.entries()) {
+        const flipped = Buffer.from(whole[index]!)
+        flipped[Math.floor(flipped.length / 2)]! ^= 4
+        writeFileSync(join(folder, kind, name), flipped)
+      }
+      const job = await start("throw", () => undefined)
+      await expect(job.done).rejects.toMatchObject({ code: "CHECKPOINT_COMMITTED_DAMAGED" })
+      for (const [index, name] of files.entries()) writeFileSync(join(folder, kind, name), whole[index]!)
+    }
+    // What is older is of no consequence.
+    for (const older of filesOf("checkpoints").filter((name) => !isUsable(name))) {
       writeFileSync(join(folder, "checkpoints", older), "no manifest")
     }
     const job = await start("throw", () => undefined)
