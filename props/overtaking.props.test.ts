@@ -178,15 +178,15 @@ class Cluster {
   check(): void {
     const channels: RestoredChannel[] = this.places.map((place) => ({ place, edge }))
     const blocks = this.blocks.map((block) => ({ table: block.table, bytes: block.bytes }))
-    const { queues } = placeInFlight(blocks, channels, { checkpointId: this.checkpointId, subtask: 0, keyGroups: 128 })
+    const queues = placeInFlight(blocks, channels, { checkpointId: this.checkpointId, subtask: 0, keyGroups: 128 })
     const restored = this.places.map(() => [] as number[])
     for (const queue of queues) {
       for (let element = queue.shift(); element !== undefined; element = queue.shift()) {
         if (element.kind !== ElementKind.DATA) continue
         for (const value of decoder.decode(element.content as Uint8Array).values as SentRecord[]) {
           expect(value.touched).toBeUndefined()
-          expect(value.from).toBe(queue.channel)
-          restored[queue.channel!]!.push(value.number)
+          expect(value.from).toBe(queue.account)
+          restored[queue.account]!.push(value.number)
         }
       }
     }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { type ChannelReceiver, createLocalChannel } from "../mailbox/index.ts"
-import { BatchCodec, ElementKind, IDLE, MsgpackCodec, RecordBatch } from "../records/index.ts"
+import { BatchCodec, ElementKind, MsgpackCodec, RecordBatch } from "../records/index.ts"
 import { createBarrierHandler } from "../snapshot/index.ts"
 import type { Chain } from "./chain.ts"
 import { type ChannelPlace, decodeInFlight, InFlightKind, type InFlightSource } from "./in-flight.ts"
@@ -164,31 +164,22 @@ describe("a gate that goes on from records in flight", () => {
     ),
   })
   const queueOf = (channel: number, ...elements: ConstructorParameters<typeof RestoredQueue>[1]["elements"]) =>
-    new RestoredQueue(placeFrom(channel), { age: 0, channel, account: channel, elements })
+    new RestoredQueue(placeFrom(channel), { age: 0, account: channel, elements })
 
-  test("UC-4 UC-5 delivers them first, with the watermarks and idleness that their channels had", () => {
+  test("UC-4 delivers them first, and counts them from below zero", () => {
     const { gate, senders } = setUp(0)
     send(senders[0]!, "new")
-    gate.restore({
-      marks: [
-        { channel: 0, watermarkMs: 10, idle: false },
-        { channel: 1, watermarkMs: 7, idle: true },
-      ],
-      queues: [queueOf(0, dataOf("a1"), { kind: ElementKind.WATERMARK, timeMs: 20 }, dataOf("a2"))],
-    })
-    expect(gate.watermarkMs).toBe(10)
-    expect(gate.received).toEqual([-2, 0])
+    gate.restore([queueOf(0, dataOf("a1"), dataOf("a2")), queueOf(1, dataOf("b1"))])
+    expect(gate.received).toEqual([-2, -1])
     const { chain, taken } = taking(10)
     gate.step(chain, 10)
-    expect([taken, gate.watermarkMs]).toEqual([["a1"], 20])
-    gate.step(chain, 10)
-    expect(taken).toEqual(["a1", "a2", "new"])
+    expect(taken).toEqual(["a1", "a2", "b1", "new"])
     expect(gate.received).toEqual([1, 0])
   })
 
   test("UC-4 saves what is left of them in the next checkpoint", () => {
     const { gate, senders } = setUp(0)
-    gate.restore({ marks: [], queues: [queueOf(0, dataOf("a1", "a2", "a3"), IDLE), queueOf(1, dataOf("b1"))] })
+    gate.restore([queueOf(0, dataOf("a1", "a2", "a3")), queueOf(1, dataOf("b1"))])
     gate.step(taking(1).chain, 10)
     send(senders[0]!, "new")
     for (const sender of senders) sender.overtake(barrier)
@@ -196,7 +187,7 @@ describe("a gate that goes on from records in flight", () => {
     const { inFlight, received } = gate.passBarrier()
     expect(received).toEqual([-2, -1])
     expect(savedBy(inFlight!)).toEqual({
-      [InFlightKind.RESTORED]: ["a2", "a3", ElementKind.IDLE, "b1"],
+      [InFlightKind.RESTORED]: ["a2", "a3", "b1"],
       [InFlightKind.QUEUE]: ["new"],
     })
     expect([inFlight!.saved, inFlight!.done]).toEqual([[3, 1], true])

@@ -33,9 +33,6 @@ export interface CapturedChannel {
   readonly ended: boolean
   /** Units delivered. */
   readonly position: number
-  /** The watermark last delivered. */
-  readonly watermarkMs: number
-  readonly idle: boolean
   /** What was polled and not delivered. */
   readonly held: QueuedElement | undefined
 }
@@ -88,10 +85,10 @@ export class GateCapture implements InFlightSource {
       if (held !== undefined && (range.end === undefined || position < range.end)) this.#copy(range, held)
       return range
     })
-    for (const { place, ended, position, watermarkMs, idle } of channels) {
+    for (const { place, ended, position } of channels) {
       if (ended) continue
       const rows = new InFlightRows(place, InFlightKind.STATE)
-      rows.addState(position, watermarkMs, idle)
+      rows.addState(position)
       this.#blocks.push(...rows.takeBlocks())
     }
     this.#restored = restored.map((queue) => {

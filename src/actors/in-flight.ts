@@ -18,7 +18,7 @@ export interface ChannelPlace {
 
 /** Which end of a channel saved a block, and what. Part of the format: docs/formats/checkpoint.md. */
 export const InFlightKind = {
-  /** One row [position, watermarkMs, idle]: how far the receiver had got when it captured. */
+  /** One row [position]: how far the receiver had got when it captured. */
   STATE: 0,
   /** What the receiver had not taken, or not delivered. */
   QUEUE: 1,
@@ -94,8 +94,8 @@ export class InFlightRows {
   }
 
   /** The row of an InFlightKind.STATE. */
-  addState(position: number, watermarkMs: number, idle: boolean): void {
-    this.#rows.push([position, watermarkMs, idle] as unknown as InFlightRow)
+  addState(position: number): void {
+    this.#rows.push([position] as unknown as InFlightRow)
   }
 
   takeBlocks(): readonly BlockInput[] {

@@ -14,7 +14,7 @@ import { WatermarkMerger } from "../time/index.ts"
 import type { Chain } from "./chain.ts"
 import { GateCapture } from "./gate-capture.ts"
 import type { ChannelPlace } from "./in-flight.ts"
-import type { RestoredInput, RestoredQueue } from "./restored-input.ts"
+import type { RestoredQueue } from "./restored-input.ts"
 import type { BarrierMark, InputSnapshot, SubtaskInput } from "./subtask-input.ts"
 
 export interface InputGateOptions {
@@ -59,8 +59,6 @@ export class InputGate implements SubtaskInput {
   readonly #held: boolean[]
   /** Records delivered, by channel. Begins at minus those that a restore brought back. */
   readonly #received: number[]
-  /** The watermark last delivered, by channel. */
-  readonly #watermarks: number[]
   /** The announcement last seen, by channel. */
   readonly #noticed: (Announcement | undefined)[]
   readonly #merger: WatermarkMerger
@@ -84,21 +82,13 @@ export class InputGate implements SubtaskInput {
     this.#held = channels.map(() => false)
     this.#overtaking = options.overtaking
     this.#received = channels.map(() => 0)
-    this.#watermarks = channels.map(() => Number.NEGATIVE_INFINITY)
     this.#noticed = channels.map(() => undefined)
     this.#merger = new WatermarkMerger(channels.length)
     this.#open = channels.length
   }
 
-  /** Before the first step: goes on from what was in flight. */
-  restore({ marks, queues }: RestoredInput): void {
-    for (const { channel, watermarkMs, idle } of marks) {
-      this.#watermarks[channel] = watermarkMs
-      this.#merger.observe(channel, watermarkMs)
-      this.#idle[channel] = idle
-      if (idle) this.#merger.markIdle(channel)
-    }
-    this.watermarkMs = this.#merger.combinedMs
+  /** Before the first step: delivers these first, in this order. */
+  restore(queues: readonly RestoredQueue[]): void {
     this.#restored = [...queues]
     for (const { account, records } of queues) this.#received[account]! -= records
   }
@@ -216,7 +206,11 @@ export class InputGate implements SubtaskInput {
       if (capture !== undefined) this.#copyPolled(capture, index, element)
       this.#turn = index + 1
       if (element.kind === ElementKind.DATA) {
-        this.#begin(element.batch, index, undefined)
+        if (this.#idle[index]) {
+          this.#idle[index] = false
+          this.#merger.markActive(index)
+        }
+        this.#current = { batch: element.batch, channel: index, next: 0, restored: undefined }
         return true
       }
       channel.release()
@@ -237,20 +231,9 @@ export class InputGate implements SubtaskInput {
     if (element.kind === ElementKind.DATA) {
       const { content } = element
       const batch = content instanceof RecordBatch ? content : this.#codec.decode(content)
-      this.#begin(batch, queue.account, queue)
-    } else if (queue.channel !== undefined) {
-      this.#onControl(queue.channel, element)
+      this.#current = { batch, channel: queue.account, next: 0, restored: queue }
     }
     return true
-  }
-
-  #begin(batch: RecordBatch, channel: number, restored: RestoredQueue | undefined): void {
-    const counts = restored === undefined || restored.channel !== undefined
-    if (counts && this.#idle[channel]) {
-      this.#idle[channel] = false
-      this.#merger.markActive(channel)
-    }
-    this.#current = { batch, channel, next: 0, restored }
   }
 
   #copyPolled(capture: GateCapture, index: number, element: ChannelElement): void {
@@ -267,7 +250,6 @@ export class InputGate implements SubtaskInput {
     switch (element.kind) {
       case ElementKind.WATERMARK:
         this.#idle[index] = false
-        this.#watermarks[index] = Math.max(this.#watermarks[index]!, element.timeMs)
         this.#merger.observe(index, element.timeMs)
         return
       case ElementKind.IDLE:
@@ -335,8 +317,6 @@ export class InputGate implements SubtaskInput {
           receiver,
           ended: this.#ended[channel]!,
           position: receiver.position - (held?.records ?? 0),
-          watermarkMs: this.#watermarks[channel]!,
-          idle: this.#idle[channel]!,
           held,
         }
       }),

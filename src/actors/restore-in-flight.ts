@@ -6,7 +6,7 @@ import { type Disk, type Manifest, PartReader } from "../snapshot/store/index.ts
 import { hashKey, keyGroupOf, subtaskOfKeyGroup } from "../state/index.ts"
 import { type ChannelPlace, decodeInFlight, type InFlightHead, InFlightKind, type InFlightRow } from "./in-flight.ts"
 import type { RestoreTask } from "./restore.ts"
-import { type RestoredInput, RestoredQueue } from "./restored-input.ts"
+import { RestoredQueue } from "./restored-input.ts"
 
 /** One input channel of the subtask that is restored. */
 export interface RestoredChannel {
@@ -83,7 +83,8 @@ function misplaced(checkpointId: number, edge: string, records: number, what: st
 interface FormerChannel {
   readonly head: InFlightHead
   readonly table: string
-  state: { readonly position: number; readonly watermarkMs: number; readonly idle: boolean } | undefined
+  /** Up to where the receiver had delivered. */
+  position: number | undefined
   /** From the queue and from the sender. */
   readonly rows: InFlightRow[]
   /** What an earlier restore had brought back, by age. */
@@ -96,7 +97,7 @@ export async function readInFlight(
   channels: readonly RestoredChannel[],
   subtask: number,
   disk: Disk,
-): Promise<RestoredInput> {
+): Promise<readonly RestoredQueue[]> {
   const { checkpointId, keyGroups } = restore
   return placeInFlight(await readBlocks(restore, channels, disk), channels, { checkpointId, subtask, keyGroups })
 }
@@ -104,12 +105,13 @@ export async function readInFlight(
 /**
  * What of the records in flight a subtask delivers: those that were its own, or of former subtasks, and are its own now. Pure.
  *
- * - An edge that is what it was: each channel goes on where it stood, with its watermark and idleness.
+ * - An edge that is what it was: each channel goes on where it stood.
  * - Hash edges: each record goes to the owner of its key's group, in the order in which it was sent.
  * - Broadcast: a subtask takes what one former receiver had before it: copy and rest belong together (UC-6).
  * - All others: what a former receiver had goes to one subtask. `checkInFlight` has refused edges whose order that would break.
  *
- * Watermarks in flight count only where a channel goes on: else the records' senders say theirs again, and none is late by it.
+ * Watermarks and idleness in flight are passed over: they spoke for the splits that their sender was reading, and after a restore
+ * another sender may read these. Every sender says its own again.
  *
  * @throws {EngineError} CHECKPOINT_IN_FLIGHT
  */
@@ -117,14 +119,13 @@ export function placeInFlight(
   blocks: Iterable<{ readonly table: string; readonly bytes: Uint8Array }>,
   channels: readonly RestoredChannel[],
   options: { readonly checkpointId: number; readonly subtask: number; readonly keyGroups: number },
-): RestoredInput {
+): readonly RestoredQueue[] {
   const { checkpointId, subtask, keyGroups } = options
   const gathered = new Map<string, FormerChannel>()
   for (const { table, bytes } of blocks) gather(gathered, table, decodeInFlight(bytes))
-  const marks: { channel: number; watermarkMs: number; idle: boolean }[] = []
   const queues: RestoredQueue[] = []
   for (const former of gathered.values()) {
-    const { head, table, state, rows, restored } = former
+    const { head, table, position, rows, restored } = former
     const account = channels.findIndex(({ place }) => place.edge === table)
     if (account === -1) throw misplaced(checkpointId, table, countRecords(former), "which is no edge now")
     const { place, edge } = channels[account]!
@@ -134,15 +135,14 @@ export function placeInFlight(
     if (mine === undefined) continue
     const index = same ? channels.findIndex((each) => each.place.edge === table && each.place.from === from) : -1
     const channel = index === -1 ? undefined : index
-    if (channel !== undefined && state !== undefined) marks.push({ channel, ...state })
     const add = (age: number, elements: readonly QueuedElement[]): void => {
       const taken = elements.flatMap((element) => mine(element))
       if (taken.length === 0) return
       const whose = channel === undefined ? { ...place, from: -1 } : channels[channel]!.place
-      queues.push(new RestoredQueue(whose, { age, channel, account: channel ?? account, elements: taken }))
+      queues.push(new RestoredQueue(whose, { age, account: channel ?? account, elements: taken }))
     }
     for (const [age, old] of restored) add(age, old.map(elementOf))
-    if (state !== undefined) add(0, behind(state.position, rows))
+    if (position !== undefined) add(0, behind(position, rows))
     else
       invariant(
         rows.length === 0,
@@ -151,7 +151,7 @@ export function placeInFlight(
   }
   // Stable: channel by channel within an age.
   queues.sort((a, b) => b.age - a.age)
-  return { marks, queues }
+  return queues
 }
 
 /** Every channel block of this consumer's edges, of the checkpoint itself: those of parts it builds on are over. */
@@ -186,14 +186,12 @@ function gather(
 ): void {
   const [kind, from, to, , , , age] = head
   const name = `${table} ${from} ${to}`
-  const channel: FormerChannel = former.get(name) ?? { head, table, state: undefined, rows: [], restored: new Map() }
+  const channel: FormerChannel = former.get(name) ?? { head, table, position: undefined, rows: [], restored: new Map() }
   former.set(name, channel)
   switch (kind) {
-    case InFlightKind.STATE: {
-      const [position, watermarkMs, idle] = rows[0] as unknown as [number, number, boolean]
-      channel.state = { position, watermarkMs, idle }
+    case InFlightKind.STATE:
+      channel.position = rows[0]![0]
       break
-    }
     case InFlightKind.QUEUE:
     case InFlightKind.REST:
       channel.rows.push(...rows)
@@ -223,24 +221,14 @@ function behind(position: number, rows: readonly InFlightRow[]): QueuedElement[]
 }
 
 function elementOf([, kind, content]: InFlightRow): QueuedElement {
-  switch (kind) {
-    case ElementKind.DATA: {
-      const bytes = content as Uint8Array
-      return { kind, records: codec.decode(bytes).size, content: bytes }
-    }
-    case ElementKind.WATERMARK:
-      return { kind, timeMs: content as number }
-    case ElementKind.IDLE:
-      return IDLE
-    default:
-      // Keeps its place, and means nothing any more (UC-5).
-      return PASSED
-  }
+  if (kind !== ElementKind.DATA) return PASSED
+  const bytes = content as Uint8Array
+  return { kind, records: codec.decode(bytes).size, content: bytes }
 }
 
 const codec = new BatchCodec(new MsgpackCodec())
-/** A barrier of a checkpoint that is over. */
-const PASSED: QueuedElement = { kind: ElementKind.BARRIER, checkpointId: 0, bornMs: 0 }
+/** A control element: keeps its place, and means nothing any more. */
+const PASSED: QueuedElement = IDLE
 
 function cut(element: QueuedElement, records: number): QueuedElement {
   invariant(element.kind === ElementKind.DATA, () => `an element of kind ${element.kind} was delivered by half`)
@@ -263,9 +251,9 @@ function sharer(options: {
   readonly keyGroups: number
 }): ((element: QueuedElement) => readonly QueuedElement[]) | undefined {
   const { same, edge, place, to, receivers, subtask, keyGroups } = options
-  if (same) return to === subtask ? (element) => (element === PASSED ? [] : [element]) : undefined
   const dataOnly = (element: QueuedElement): readonly QueuedElement[] =>
     element.kind === ElementKind.DATA ? [element] : []
+  if (same) return to === subtask ? dataOnly : undefined
   switch (edge.exchange) {
     case "hash":
       return (element) => (element.kind === ElementKind.DATA ? ofMyGroups(element.content as Uint8Array) : [])

@@ -7,8 +7,6 @@ export class RestoredQueue {
   readonly place: ChannelPlace
   /** How many restores it had waited through before this one. */
   readonly age: number
-  /** The input channel that goes on where this one ended; undefined when the edge's parallelism has changed. */
-  readonly channel: number | undefined
   /** The input channel in whose counts it is. */
   readonly account: number
   readonly #elements: readonly QueuedElement[]
@@ -20,14 +18,12 @@ export class RestoredQueue {
     place: ChannelPlace,
     options: {
       readonly age: number
-      readonly channel: number | undefined
       readonly account: number
       readonly elements: readonly QueuedElement[]
     },
   ) {
     this.place = place
     this.age = options.age
-    this.channel = options.channel
     this.account = options.account
     this.#elements = options.elements
     this.#next = 0
@@ -48,17 +44,8 @@ export class RestoredQueue {
     const left = this.#elements.slice(this.#next)
     return new RestoredQueue(this.place, {
       age: this.age,
-      channel: this.channel,
       account: this.account,
       elements: first === undefined ? left : [first, ...left],
     })
   }
-}
-
-/** What a restore brings to an input gate. */
-export interface RestoredInput {
-  /** Where each input channel that is what it was stands. */
-  readonly marks: readonly { readonly channel: number; readonly watermarkMs: number; readonly idle: boolean }[]
-  /** In the order of delivery. */
-  readonly queues: readonly RestoredQueue[]
 }
