@@ -14,6 +14,7 @@ export {
   type RunOptions,
   run,
   type Savepoint,
+  type StateOption,
 } from "./actors/index.ts"
 export {
   type Alignment,

@@ -34,6 +34,8 @@ export interface WorkerContext {
   readonly buffers: SharedBuffers
   readonly main: MainControl
   readonly checkpoints: WorkerCheckpoints | undefined
+  /** Where state on disk is kept, for this attempt alone; undefined: on the heap. */
+  readonly stateDirectory?: string | undefined
 }
 
 /** Starts the workers of one attempt, and ends them. */
@@ -48,6 +50,8 @@ export interface AttemptOptions {
   readonly workforce: Workforce
   readonly runId: string
   readonly checkpoints: WorkerCheckpoints | undefined
+  /** Where state on disk is kept, for this attempt alone; undefined: on the heap. */
+  readonly stateDirectory?: string | undefined
   readonly heartbeatTimeoutMs: number
   readonly environment: Environment
   /** Default: what suits the machine. */
@@ -117,6 +121,7 @@ export class Attempt {
             buffers: this.#buffers,
             main,
             checkpoints: this.#options.checkpoints,
+            stateDirectory: this.#options.stateDirectory,
           }),
         )
         stopWatching = this.#watchHeartbeats()

@@ -4,7 +4,7 @@ import type { SubtaskMetrics, WaitingReport } from "../observe/index.ts"
 import { SinkOperator } from "../operators/index.ts"
 import type { PhysicalOperator, Vertex } from "../plan/index.ts"
 import type { RecordBatch } from "../records/index.ts"
-import { HeapKeyedStore, type KeyedStore, type StateCodec, type StateTable } from "../state/index.ts"
+import type { KeyedStore, StateBackend, StateCodec, StateTable } from "../state/index.ts"
 import type { EdgeWriter } from "./edge-writer.ts"
 import { operatorFailure } from "./operator-failure.ts"
 import type { Pressure } from "./pressure.ts"
@@ -16,6 +16,7 @@ export interface ChainOptions {
   readonly keyGroups: number
   /** Whether "changes" of state can be captured. */
   readonly trackChanges: boolean
+  readonly backend: StateBackend
   readonly pressure: Pressure
   readonly metrics: SubtaskMetrics
   /** The instance of each operator, in the vertex's order. */
@@ -507,7 +508,7 @@ class LinkContext implements OperatorContext {
   watermarkMs = Number.NEGATIVE_INFINITY
   alarmMs = Number.POSITIVE_INFINITY
   readonly #options: ChainOptions
-  readonly #stores = new Map<string, HeapKeyedStore<unknown>>()
+  readonly #stores = new Map<string, KeyedStore<unknown> & StateTable>()
   readonly #sides = new Map<string, Output<unknown>>()
   readonly #declared: readonly string[]
   #join: ((tag: string) => Output<unknown>) | undefined
@@ -535,10 +536,10 @@ class LinkContext implements OperatorContext {
 
   keyedStore<V>(name: string, codec?: StateCodec<V> | undefined): KeyedStore<V> {
     const known = this.#stores.get(name)
-    if (known !== undefined) return known as HeapKeyedStore<unknown> as HeapKeyedStore<V>
-    const { keyGroups, trackChanges } = this.#options
-    const store = new HeapKeyedStore<V>(keyGroups, { name, codec, trackChanges })
-    this.#stores.set(name, store as HeapKeyedStore<unknown>)
+    if (known !== undefined) return known as KeyedStore<V>
+    const { keyGroups, trackChanges, backend } = this.#options
+    const store = backend.keyedStore<V>({ name, keyGroups, codec, trackChanges })
+    this.#stores.set(name, store as KeyedStore<unknown> & StateTable)
     return store
   }
 

@@ -122,6 +122,8 @@ export interface HostTask {
   readonly runId: string
   readonly buffers: SharedBuffers
   readonly checkpoints: WorkerCheckpoints | undefined
+  /** Where state on disk is kept, for this attempt alone; undefined: on the heap. */
+  readonly stateDirectory?: string | undefined
 }
 
 /** How a worker's task ended. Errors travel as plain data: a thrown one would lose its code. */

@@ -23,6 +23,7 @@ import { MsgpackCodec } from "../records/index.ts"
 // Not through the folder's index: workers have no use for the coordinator.
 import { type BarrierMode, createBarrierHandler } from "../snapshot/barriers/create-barrier-handler.ts"
 import type { PartWriter } from "../snapshot/store/index.ts"
+import { heapBackend, type StateBackend } from "../state/index.ts"
 import { AlignedReader } from "./alignment-board.ts"
 import { firstSlotOf } from "./buffers.ts"
 import { Chain } from "./chain.ts"
@@ -60,6 +61,8 @@ export interface DeploymentOptions {
   /** At most once: see SourceReaderOptions.claim. */
   readonly claim: ((vertex: number, claim: SplitClaim) => Promise<void>) | undefined
   outputCut(place: SubtaskPlace, prepared: PreparedBySink): void
+  /** Opens where a subtask's keyed state is to live. */
+  openBackend(vertex: Vertex, subtask: number): Promise<StateBackend>
   /** Makes the file of a subtask's share of a checkpoint. */
   createPart(checkpointId: number, vertex: Vertex, subtask: number): Promise<PartWriter>
   acknowledge(checkpointId: number, place: SubtaskPlace, share: SubtaskShare): void
@@ -182,11 +185,13 @@ async function buildSubtask(
   const operators = await Promise.all(
     vertex.operators.map((operator) => createOperator(operator, options, vertex, subtask)),
   )
+  const isKeyed = plan.edges.some((edge) => edge.to === vertex.index && edge.keyOf !== undefined)
   const chain = new Chain({
     vertex,
     subtask,
     keyGroups: plan.keyGroups,
     trackChanges: options.incremental,
+    backend: isKeyed ? await options.openBackend(vertex, subtask) : heapBackend,
     pressure,
     metrics,
     operators,

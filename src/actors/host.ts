@@ -45,6 +45,7 @@ export default async function host({ task, toMain, fromMain }: HostMessage): Pro
         buffers: task.buffers,
         environment: realWorkerEnvironment,
         checkpoints: task.checkpoints,
+        stateDirectory: task.stateDirectory,
         failed,
         main: {
           ready: (worker) => tell(main.call("ready", worker)),

@@ -12,5 +12,6 @@ export type {
   JobStatus,
   RunOptions,
   Savepoint,
+  StateOption,
 } from "./job-handle.ts"
 export { describePlan, run, runGraph } from "./run.ts"

@@ -39,6 +39,8 @@ export interface RunOptions {
    * newer checkpoints of a run that began here, it goes on from those; where it holds others, it is refused.
    */
   readonly from?: string
+  /** Where keyed state lives. Every choice gives the same results. Default "heap". */
+  readonly state?: StateOption
   /** What follows a failure. Default: with checkpoints, restarts with growing pauses from 100 ms to 1 minute; without, none. */
   readonly restart?: RestartPolicySpec
   /** Is told of checkpoints, restarts and warnings. */
@@ -46,6 +48,13 @@ export interface RunOptions {
   /** Receives lines that the pipeline prints. Default: standard output. */
   readonly print?: (line: string) => void
 }
+
+/**
+ * `"heap"`: JavaScript objects, fast, bounded by memory. `lmdb`: on disk, for more state than memory holds; needs the package
+ * lmdb. Its directory is scratch (default: the system's temporary one): what survives is in checkpoints. Windows and timers
+ * stay on the heap.
+ */
+export type StateOption = "heap" | { readonly kind: "lmdb"; readonly directory?: string }
 
 export interface CheckpointOptions {
   /** Where checkpoints are kept: each job has a folder of its own in it. One process at a time. */

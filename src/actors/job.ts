@@ -21,6 +21,7 @@ import type { SubtaskPlace, SubtaskShare } from "./control.ts"
 import type { Durability, Environment } from "./environment.ts"
 import type { CheckpointCounts, JobEvent, JobHandle, JobResult, JobStatus, Savepoint } from "./job-handle.ts"
 import { SplitCoordinator, unread } from "./split-coordinator.ts"
+import type { StateDirectory } from "./state-directory.ts"
 
 export interface JobOptions {
   readonly plan: PhysicalPlan
@@ -30,6 +31,8 @@ export interface JobOptions {
   readonly signal: AbortSignal | undefined
   /** Undefined: no checkpoints; a failure ends the job. */
   readonly checkpoints: CheckpointSettings | undefined
+  /** The directory of state that is kept on disk; undefined: it is on the heap. */
+  readonly stateOnDisk?: string | undefined
   readonly restart: RestartPolicySpec
   readonly environment: Environment
   /** Default: what suits the machine. */
@@ -109,6 +112,7 @@ export class Job implements JobHandle {
   #rescaling: Waiter | undefined
   /** What the user named to start from. */
   #from: FoundPoint | undefined
+  #stateDirectory: StateDirectory | undefined
   #restarts = 0
   #checkpoints: CheckpointCounts = { completed: 0, failed: 0, last: undefined }
   #status: JobStatus = "deploying"
@@ -371,6 +375,10 @@ export class Job implements JobHandle {
 
   async #run(): Promise<void> {
     try {
+      if (this.#options.stateOnDisk !== undefined) {
+        const { StateDirectory } = await import("./state-directory.ts")
+        this.#stateDirectory = await StateDirectory.create(this.#options.stateOnDisk)
+      }
       const start = await this.#open()
       for (const { sink, context } of this.#sinks()) await sink.prepare?.(context)
       await this.#attempts(start)
@@ -381,11 +389,13 @@ export class Job implements JobHandle {
         await this.#noteEnd()
       }
       await this.#from?.release()
+      await this.#stateDirectory?.remove()
       await this.#store?.close()
       this.#succeed()
     } catch (error) {
       await this.#options.release()
       await this.#from?.release()
+      await this.#stateDirectory?.remove()
       await this.#fail(error)
     }
   }
@@ -540,6 +550,7 @@ export class Job implements JobHandle {
       environment: this.#environment,
       channelSize: this.#options.channelSize,
       splits,
+      stateDirectory: this.#stateDirectory?.ofAttempt(this.#restarts),
       checkpoints:
         durability === undefined
           ? undefined

@@ -12,7 +12,10 @@ export function localWorkforce(plan: PhysicalPlan): Workforce {
   }
 }
 
-function localWorker(plan: PhysicalPlan, { runId, buffers, main, checkpoints }: WorkerContext): JobWorker {
+function localWorker(
+  plan: PhysicalPlan,
+  { runId, buffers, main, checkpoints, stateDirectory }: WorkerContext,
+): JobWorker {
   let fail: (error: unknown) => void = () => undefined
   const failed = new Promise<never>((_, reject) => {
     fail = reject
@@ -25,6 +28,7 @@ function localWorker(plan: PhysicalPlan, { runId, buffers, main, checkpoints }: 
     buffers,
     environment: realWorkerEnvironment,
     checkpoints,
+    stateDirectory,
     failed: fail,
     main: {
       ...main,

@@ -1,4 +1,6 @@
-import { EngineError } from "../errors/index.ts"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { describe, EngineError } from "../errors/index.ts"
 import { type LogicalGraph, type PhysicalPlan, type PlanOptions, planJob } from "../plan/index.ts"
 import type { BarrierMode, RestartPolicySpec } from "../snapshot/index.ts"
 import { durationMs } from "../time/index.ts"
@@ -6,7 +8,7 @@ import type { WorkerContext, Workforce } from "./attempt.ts"
 import type { CheckpointSettings } from "./checkpointing.ts"
 import type { HostTask } from "./control.ts"
 import { Job, type JobOptions } from "./job.ts"
-import type { CheckpointOptions, JobHandle, RunOptions } from "./job-handle.ts"
+import type { CheckpointOptions, JobHandle, RunOptions, StateOption } from "./job-handle.ts"
 import { loadPipeline, prepareModule } from "./load-pipeline.ts"
 import { realEnvironment } from "./real-environment.ts"
 import { startPool } from "./start-pool.ts"
@@ -39,7 +41,7 @@ export async function startJob(
       if (workers === 0) return localWorkforce(current)
       const threads = ready ?? (await startPool(workers, options))
       ready = undefined
-      return threadWorkforce(threads, (worker, { runId, buffers, checkpoints }) => ({
+      return threadWorkforce(threads, (worker, { runId, buffers, checkpoints, stateDirectory }) => ({
         worker,
         pipelineUrl: String(target),
         moduleUrl,
@@ -49,6 +51,7 @@ export async function startJob(
         runId,
         buffers,
         checkpoints,
+        stateDirectory,
       }))
     },
     release: async () => ready?.destroy(),
@@ -123,8 +126,30 @@ function jobOptions(
     onEvent: options.onEvent ?? (() => undefined),
     signal: options.signal,
     checkpoints,
+    stateOnDisk: stateDirectoryOf(options.state),
     restart: options.restart ?? (checkpoints === undefined ? { kind: "none" } : DEFAULT_RESTART),
   }
+}
+
+/** The directory of state that is kept on disk. @throws {EngineError} OPTION_INVALID; PEER_MISSING when lmdb is not installed */
+function stateDirectoryOf(state: StateOption = "heap"): string | undefined {
+  if (state === "heap") return undefined
+  if (state?.kind !== "lmdb") {
+    throw new EngineError(
+      "OPTION_INVALID",
+      `Cannot keep state in ${describe(state)}: set state to "heap" or { kind: "lmdb", directory }`,
+    )
+  }
+  try {
+    createRequire(import.meta.url).resolve("lmdb")
+  } catch (cause) {
+    throw new EngineError(
+      "PEER_MISSING",
+      "Cannot keep state on disk: the package lmdb is not installed; run npm install lmdb",
+      { cause, details: { package: "lmdb" } },
+    )
+  }
+  return state.directory ?? tmpdir()
 }
 
 function heartbeatTimeoutOf({ heartbeatTimeoutMs = HEARTBEAT_TIMEOUT_MS }: RunOptions): number {

@@ -4,6 +4,7 @@ import type { SubtaskReport } from "../observe/index.ts"
 import type { PhysicalPlan, Vertex } from "../plan/index.ts"
 import type { PartWriter } from "../snapshot/store/index.ts"
 import type { HostResult, MainControl, PartTarget, SharedBuffers, WorkerCheckpoints, WorkerControl } from "./control.ts"
+import { heapBackend, type StateBackend } from "../state/index.ts"
 import { type Deployment, deploy } from "./deployment.ts"
 import type { Loop, WorkerEnvironment } from "./environment.ts"
 import type { BarrierMark } from "./subtask-input.ts"
@@ -20,6 +21,8 @@ export interface WorkerRuntimeOptions {
   readonly failed: (error: unknown) => void
   /** Present when the job takes checkpoints. */
   readonly checkpoints: WorkerCheckpoints | undefined
+  /** Where state on disk is kept, for this attempt alone; undefined: on the heap. */
+  readonly stateDirectory?: string | undefined
 }
 
 /**
@@ -31,6 +34,8 @@ export class WorkerRuntime implements WorkerControl {
   readonly #loopHolder: { loop: Loop | undefined } = { loop: undefined }
   readonly #abort = new AbortController()
   #deployment: Deployment | undefined
+  /** Of the subtasks whose state is on disk. */
+  readonly #backends: StateBackend[] = []
   #cancelled = false
   /** Calls that came before the deployment stood. */
   readonly #early: ((deployment: Deployment) => void)[] = []
@@ -64,6 +69,7 @@ export class WorkerRuntime implements WorkerControl {
         incremental: this.#options.checkpoints?.incremental ?? false,
         restore: this.#options.checkpoints?.restore,
         restoring: environment.restoring,
+        openBackend: (vertex, subtask) => this.#openBackend(vertex, subtask),
         requestSplit: (vertex, subtask) => main.requestSplit(vertex, subtask),
         claim:
           this.#options.checkpoints?.claims === true ? async (vertex, claim) => main.claim(vertex, claim) : undefined,
@@ -88,6 +94,8 @@ export class WorkerRuntime implements WorkerControl {
       this.#abort.abort()
       for (const subtask of deployment?.subtasks ?? []) await subtask.abort()
       return { ok: false, cancelled: this.#cancelled, error: toPlainError(error) }
+    } finally {
+      for (const backend of this.#backends) await backend.close()
     }
   }
 
@@ -157,6 +165,15 @@ export class WorkerRuntime implements WorkerControl {
     this.#cancelled = true
     this.#abort.abort()
     this.#loopHolder.loop?.cancel()
+  }
+
+  async #openBackend(vertex: Vertex, subtask: number): Promise<StateBackend> {
+    const { stateDirectory } = this.#options
+    if (stateDirectory === undefined) return heapBackend
+    const { openDiskBackend } = await import("../state/disk/disk-backend.ts")
+    const backend = await openDiskBackend(`${stateDirectory}/${vertex.index}-${subtask}`)
+    this.#backends.push(backend)
+    return backend
   }
 
   async #createPart(checkpointId: number, vertex: Vertex, subtask: number): Promise<PartWriter> {

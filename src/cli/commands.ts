@@ -145,6 +145,14 @@ const RUN: CommandSpec = {
       summary: "Writes all of the state with every checkpoint, not only what changed since the one before.",
     },
     {
+      name: "state",
+      kind: { type: "text" },
+      value: "heap|lmdb[:directory]",
+      summary:
+        "Where keyed state lives: heap, or lmdb for more than memory holds, in a scratch directory. The results are the same.",
+      default: "heap",
+    },
+    {
       name: "delivery",
       kind: { type: "choice", choices: ["exactly-once", "at-least-once", "at-most-once"] },
       value: "guarantee",

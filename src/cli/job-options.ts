@@ -15,12 +15,25 @@ export function jobOptions(values: OptionValues): RunOptions {
     ...(typeof values.workers === "number" ? { workers: values.workers } : {}),
     ...(typeof values.parallelism === "number" ? { parallelism: values.parallelism } : {}),
     ...(typeof values["max-heap-mb"] === "number" ? { maxHeapMb: values["max-heap-mb"] } : {}),
+    ...stateOptions(values.state),
     ...checkpointOptions(values),
     ...(typeof values.from === "string" ? { from: values.from } : {}),
     ...(isAssignments(values.set) ? { set: Object.fromEntries(values.set.map(readSetting)) } : {}),
     // As text: the pipeline knows the types of its params.
     ...(isAssignments(values.param) ? { params: Object.fromEntries(values.param) } : {}),
   }
+}
+
+function stateOptions(text: OptionValues[string] | undefined): Pick<RunOptions, "state"> {
+  if (typeof text !== "string") return {}
+  if (text === "heap") return { state: "heap" }
+  const [, directory] = /^lmdb(?::(.+))?$/.exec(text) ?? [undefined, undefined]
+  if (directory !== undefined) return { state: { kind: "lmdb", directory } }
+  if (text === "lmdb") return { state: { kind: "lmdb" } }
+  throw new EngineError(
+    "CLI_OPTION_INVALID",
+    `Cannot read the command line: --state cannot be ${JSON.stringify(text)}; give heap, lmdb or lmdb:directory`,
+  )
 }
 
 function checkpointOptions(values: OptionValues): Pick<RunOptions, "checkpoint" | "restart"> {
