@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import type { Chain } from "../src/actors/chain.ts"
 import { type RestoreTask, restoreChain } from "../src/actors/restore.ts"
 import { SubtaskSnapshot } from "../src/actors/subtask-snapshot.ts"
-import type { PhysicalPlan, Vertex } from "../src/plan/index.ts"
+import type { Vertex } from "../src/plan/index.ts"
 import { DIRECTORY, JOB, openStore } from "../src/snapshot/store/_fixtures.ts"
 import { type CheckpointStore, type Manifest, PartChain, PartWriter, SimDisk } from "../src/snapshot/store/index.ts"
 import { HeapKeyedStore, hashKey, keyGroupOf, keyIdentity, subtaskOfKeyGroup, TimerTable } from "../src/state/index.ts"
@@ -92,8 +92,12 @@ class Job {
   async #restore(manifest: Manifest, directory: string): Promise<void> {
     this.restores += 1
     const parallelism = this.workers.length
-    const vertex = { id: OPERATOR, index: 0, parallelism, operators: [{ id: OPERATOR }] } as unknown as Vertex
-    const plan = { keyGroups: KEY_GROUPS, vertices: [vertex] } as unknown as PhysicalPlan
+    const vertex = {
+      id: OPERATOR,
+      index: 0,
+      parallelism,
+      operators: [{ id: OPERATOR, node: { role: {} } }],
+    } as unknown as Vertex
     const { subtasks, watermarks, checkpointId } = manifest
     const operators = manifest.plan.operators
     const restore: RestoreTask = {
@@ -108,7 +112,7 @@ class Job {
         },
         restoreWatermark: () => undefined,
       } as unknown as Chain
-      await restoreChain(chain, restore, plan, vertex, subtask, this.disk)
+      await restoreChain(chain, restore, vertex, subtask, this.disk)
       // Of each former subtask (of one's own former self when there are as many): the last part's.
       const former = operators[0]!.parallelism === parallelism ? 1 : operators[0]!.parallelism
       expect(values).toEqual(new Array(former).fill(checkpointId))

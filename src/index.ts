@@ -73,6 +73,7 @@ export {
   type ProcessSpec,
   recordType,
   sum,
+  type ValueStateOptions,
   valueState,
 } from "./operators/index.ts"
 export type { RestartPolicySpec } from "./snapshot/index.ts"

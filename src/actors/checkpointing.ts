@@ -17,6 +17,7 @@ import {
   markSavepointCommitted,
   publishSavepoint,
 } from "../snapshot/store/index.ts"
+import { isKeyed, schemasOf } from "./compatibility.ts"
 import type { PartTarget, SubtaskPlace, SubtaskShare, WorkerControl } from "./control.ts"
 import type { Environment } from "./environment.ts"
 import type { CompletedCheckpoint } from "./job-handle.ts"
@@ -31,6 +32,8 @@ export interface CheckpointSettings {
   readonly retain: number
   readonly barrierMode: BarrierMode
   readonly incremental: boolean
+  /** Whether a start may leave state behind that the pipeline no longer asks for. */
+  readonly allowDroppedState?: boolean
   /** Default: what the barrier mode says. */
   readonly delivery?: Delivery
 }
@@ -382,7 +385,17 @@ export class Checkpointing {
     const { plan, attempt, run, sinks, environment } = this.#options
     const waiting = this.#waiting.get(checkpointId)!
     const operators = plan.vertices.flatMap((vertex) =>
-      vertex.operators.map(({ id, kind }) => ({ operatorId: id, kind, parallelism: vertex.parallelism })),
+      vertex.operators.map((operator) => {
+        const { id, kind } = operator
+        const states = schemasOf(operator).map(({ name, version }) => ({ name, version }))
+        return {
+          operatorId: id,
+          kind,
+          parallelism: vertex.parallelism,
+          ...(isKeyed(operator) ? { keyed: true } : {}),
+          ...(states.length > 0 ? { states } : {}),
+        }
+      }),
     )
     return {
       jobName: plan.jobName,

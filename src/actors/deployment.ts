@@ -107,7 +107,7 @@ async function restore(subtasks: readonly Subtask[], task: RestoreTask, options:
       subtask.skipToEnd()
       continue
     }
-    await restoreChain(subtask.chain, task, plan, vertex, subtask.subtask, disk)
+    await restoreChain(subtask.chain, task, vertex, subtask.subtask, disk)
     const { input } = subtask
     if (!task.inFlight || !(input instanceof InputGate)) continue
     const channels = inputsOf(plan, vertex, subtask.subtask)

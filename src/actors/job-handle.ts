@@ -81,6 +81,8 @@ export interface CheckpointOptions {
   readonly alignment?: "aligned" | "unaligned" | { readonly timeout: Duration }
   /** Whether a checkpoint writes only what changed since the one before it, where that is less. Default true. */
   readonly incremental?: boolean
+  /** Whether a start may leave state behind that the pipeline no longer asks for: of operators and states removed from it. Default false. */
+  readonly allowDroppedState?: boolean
 }
 
 /** A checkpoint that is complete. */

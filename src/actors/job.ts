@@ -380,6 +380,7 @@ export class Job implements JobHandle {
         this.#stateDirectory = await StateDirectory.create(this.#options.stateOnDisk)
       }
       const start = await this.#open()
+      if (start.manifest !== undefined) this.#checkCompatible(start.manifest)
       for (const { sink, context } of this.#sinks()) await sink.prepare?.(context)
       await this.#attempts(start)
       // What came after the savepoint is not committed any more; the next start goes on from it.
@@ -397,6 +398,28 @@ export class Job implements JobHandle {
       await this.#from?.release()
       await this.#stateDirectory?.remove()
       await this.#fail(error)
+    }
+  }
+
+  /** Refuses a checkpoint that the pipeline cannot go on from, before anything is started. */
+  #checkCompatible(manifest: Manifest): void {
+    const { checkpoints, onEvent } = this.#options
+    const allowDroppedState = checkpoints?.allowDroppedState ?? false
+    const { added, dropped } = this.#durability!.checkCompatible(manifest, this.#plan, { allowDroppedState })
+    const { checkpointId } = manifest
+    if (added.length > 0) {
+      const text = `${added.join(", ")} begins without state: checkpoint ${checkpointId} does not know it; if it had another name, give it that with .name(...)`
+      onEvent({
+        type: "warning",
+        error: new EngineError("CHECKPOINT_OPERATOR_ADDED", text, { details: { checkpointId, added } }),
+      })
+    }
+    if (dropped.length > 0) {
+      const text = `The state of ${dropped.join(", ")} in checkpoint ${checkpointId} is left behind, as was allowed; the next checkpoint does not have it`
+      onEvent({
+        type: "warning",
+        error: new EngineError("CHECKPOINT_STATE_LEFT", text, { details: { checkpointId, dropped } }),
+      })
     }
   }
 

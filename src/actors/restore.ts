@@ -1,8 +1,9 @@
-import { EngineError } from "../errors/index.ts"
+import { describe, EngineError } from "../errors/index.ts"
 import { listChannels, type PhysicalPlan, type Vertex } from "../plan/index.ts"
 import { type Disk, type Manifest, PartReader } from "../snapshot/store/index.ts"
-import { keyGroupOf, subtaskOfKeyGroup } from "../state/index.ts"
+import { keyGroupOf, type StateSchema, subtaskOfKeyGroup, type TableEntry } from "../state/index.ts"
 import type { Chain } from "./chain.ts"
+import { savedVersion, schemaFor, schemasOf } from "./compatibility.ts"
 import { decodeEntries, decodeValue } from "./entry-block.ts"
 import { checkInFlight } from "./restore-in-flight.ts"
 import { VALUE_TABLE } from "./subtask-snapshot.ts"
@@ -23,29 +24,12 @@ export interface RestoreTask {
 }
 
 /**
- * What a plan needs of a manifest to go on from it.
+ * What a plan that is compatible (compatibility.ts) needs of a manifest to go on from it.
  *
- * @throws {EngineError} CHECKPOINT_KEY_GROUPS, CHECKPOINT_OPERATOR_CHANGED, CHECKPOINT_IN_FLIGHT when the pipeline is no longer one that can
+ * @throws {EngineError} CHECKPOINT_IN_FLIGHT when the pipeline is no longer one that can
  */
 export function restoreTaskOf(manifest: Manifest, directory: string, plan: PhysicalPlan): RestoreTask {
   const { jobName, checkpointId, subtasks, watermarks } = manifest
-  if (manifest.plan.keyGroups !== plan.keyGroups) {
-    throw new EngineError(
-      "CHECKPOINT_KEY_GROUPS",
-      `Cannot go on from checkpoint ${checkpointId}: it has ${manifest.plan.keyGroups} key groups, the pipeline has ${plan.keyGroups}; set the pipeline's keyGroups option back, they are fixed for the life of a job`,
-      { details: { checkpointId } },
-    )
-  }
-  const kinds = new Map(plan.vertices.flatMap(({ operators }) => operators.map(({ id, kind }) => [id, kind])))
-  for (const { operatorId, kind } of manifest.plan.operators) {
-    const now = kinds.get(operatorId)
-    if (now === undefined || now === kind) continue
-    throw new EngineError(
-      "CHECKPOINT_OPERATOR_CHANGED",
-      `Cannot go on from checkpoint ${checkpointId}: "${operatorId}" was a ${kind} operator and is a ${now} operator now; give operators names of their own with .name(...), or start anew in another checkpoint directory`,
-      { details: { checkpointId, operator: operatorId } },
-    )
-  }
   const { operators } = manifest.plan
   checkInFlight(manifest, plan)
   const inFlight = manifest.audit.some(({ saved }) => saved > 0)
@@ -103,19 +87,17 @@ function hadEnded(
  * whatever chain. Values that belong to no key come from its former self, or from all former subtasks when their number
  * has changed.
  *
- * @throws {EngineError} CHECKPOINT_STATE_UNCLAIMED for state that no operator of the pipeline asks for
+ * @throws {EngineError} STATE_MIGRATION_FAILED; CHECKPOINT_STATE_UNCLAIMED for state of the engine's own that no operator asks for
  */
 export async function restoreChain(
   chain: Chain,
   restore: RestoreTask,
-  plan: PhysicalPlan,
   vertex: Vertex,
   subtask: number,
   disk: Disk,
 ): Promise<void> {
   const { keyGroups } = restore
-  const mine = new Set(vertex.operators.map(({ id }) => id))
-  const known = new Set(plan.vertices.flatMap(({ operators }) => operators.map(({ id }) => id)))
+  const schemas = new Map(vertex.operators.map((operator) => [operator.id, schemasOf(operator)]))
   const tables = new Map(chain.tables.map((owned) => [`${owned.operatorId}/${owned.table.name}`, owned.table]))
   const formerParallelism = new Map(restore.operators.map((each) => [each.operatorId, each.parallelism]))
   const isMyGroup = (group: number): boolean => subtaskOfKeyGroup(group, keyGroups, vertex.parallelism) === subtask
@@ -127,10 +109,7 @@ export async function restoreChain(
     for (const handle of share.parts) {
       const reader = await PartReader.open({ ...restore, disk, handle })
       try {
-        for (const { kind, operatorId, table } of reader.blocks) {
-          if (kind !== "channel" && !known.has(operatorId)) throw unclaimed(restore, operatorId, table)
-        }
-        for (const operatorId of mine) {
+        for (const operatorId of schemas.keys()) {
           for await (const { block, bytes } of reader.select({ operatorId })) {
             // Records in flight are the input's: restore-in-flight.ts.
             if (block.kind === "channel") continue
@@ -141,10 +120,16 @@ export async function restoreChain(
               continue
             }
             if (block.keyGroup !== undefined && !isMyGroup(block.keyGroup)) continue
-            const table = tables.get(`${operatorId}/${block.table}`)
-            if (table === undefined) throw unclaimed(restore, operatorId, block.table)
+            const schema = schemaFor(schemas.get(operatorId)!, block.table)
+            const table = tables.get(`${operatorId}/${schema?.name ?? block.table}`)
+            if (table === undefined) {
+              // Its user lets go of it: compatibility.ts has asked.
+              if (isDeclared(restore, operatorId, block.table)) continue
+              throw unclaimed(restore, operatorId, block.table)
+            }
+            const migrate = migrationOf(restore, operatorId, block.table, schema)
             for (const entry of decodeEntries(bytes)) {
-              if (isMyGroup(keyGroupOf(entry.keyHash, keyGroups))) table.load(entry)
+              if (isMyGroup(keyGroupOf(entry.keyHash, keyGroups))) table.load(migrate(entry))
             }
           }
         }
@@ -157,6 +142,36 @@ export async function restoreChain(
   for (const [operatorId, captured] of values) chain.restoreValues(operatorId, captured)
   const watermarkMs = restore.watermarks.find(({ operatorId }) => operatorId === vertex.id)?.watermarkMs
   if (watermarkMs !== undefined) chain.restoreWatermark(watermarkMs)
+}
+
+/** Brings what an earlier version of a state saved into the present form. */
+function migrationOf(
+  { operators, checkpointId }: RestoreTask,
+  operatorId: string,
+  name: string,
+  schema: StateSchema | undefined,
+): (entry: TableEntry) => TableEntry {
+  const version = savedVersion(operators, operatorId, name)
+  const migrate = schema?.migrate
+  if (migrate === undefined || version === schema?.version) return (entry) => entry
+  return (entry) => {
+    if (entry.deleted) return entry
+    try {
+      return { ...entry, value: migrate(entry.value, version) }
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new EngineError(
+        "STATE_MIGRATION_FAILED",
+        `Cannot go on from checkpoint ${checkpointId}: migrate of the state "${name}" of "${operatorId}" threw for key ${describe(entry.key)}, saved as version ${version}: ${reason}; the checkpoint is as it was, mend migrate and start again`,
+        { cause: error, details: { checkpointId, operator: operatorId, state: name, key: describe(entry.key) } },
+      )
+    }
+  }
+}
+
+function isDeclared({ operators }: RestoreTask, operatorId: string, name: string): boolean {
+  const saved = operators.find((each) => each.operatorId === operatorId)
+  return saved?.states?.some((state) => state.name === name) === true
 }
 
 function unclaimed(restore: RestoreTask, operatorId: string, table: string): EngineError {

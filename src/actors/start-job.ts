@@ -175,6 +175,7 @@ function settingsOf(options: CheckpointOptions): CheckpointSettings {
     minPauseMs: durationMs(options.minPause ?? 0, "checkpoint.minPause"),
     retain: options.retain ?? 3,
     incremental: options.incremental ?? true,
+    allowDroppedState: options.allowDroppedState ?? false,
     delivery: options.delivery ?? "exactly-once",
     barrierMode: barrierModeOf(options),
   }

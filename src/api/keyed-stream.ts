@@ -11,7 +11,7 @@ import {
   type StateDeclarations,
 } from "../operators/index.ts"
 import type { LogicalInput } from "../plan/index.ts"
-import type { Key } from "../state/index.ts"
+import { type Key, stateSchemaOf } from "../state/index.ts"
 import type { WindowAssigner } from "../windows/index.ts"
 import type { GraphBuilder } from "./graph-builder.ts"
 import { mainOf, ProcessedStream, Stream } from "./stream.ts"
@@ -57,6 +57,7 @@ export class KeyedStream<T, K extends Key> {
         type: "operator",
         keyed: true,
         create: () => new ProcessOperator<T, R, K, S>({ spec, keyOf }) as Operator,
+        states: Object.entries(spec.state ?? {}).map(([name, declared]) => stateSchemaOf(name, declared)),
       },
       inputs: this.#inputs,
       sides: options?.outputs ?? [],

@@ -145,6 +145,11 @@ const RUN: CommandSpec = {
       summary: "Writes all of the state with every checkpoint, not only what changed since the one before.",
     },
     {
+      name: "allow-dropped-state",
+      kind: FLAG,
+      summary: "Goes on from a checkpoint that has state of operators which the pipeline no longer has, without it.",
+    },
+    {
       name: "state",
       kind: { type: "text" },
       value: "heap|lmdb[:directory]",

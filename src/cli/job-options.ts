@@ -40,9 +40,14 @@ function checkpointOptions(values: OptionValues): Pick<RunOptions, "checkpoint" 
   const { checkpoints: directory, restarts, delivery } = values
   const everyMs = values["checkpoint-every"]
   if (typeof directory !== "string") {
-    const alone = ["checkpoint-every", "full-checkpoints", "delivery", "alignment", "restarts"].find(
-      (name) => values[name] !== undefined,
-    )
+    const alone = [
+      "checkpoint-every",
+      "full-checkpoints",
+      "allow-dropped-state",
+      "delivery",
+      "alignment",
+      "restarts",
+    ].find((name) => values[name] !== undefined)
     if (alone === undefined) return {}
     throw new EngineError(
       "CLI_OPTION_INVALID",
@@ -57,6 +62,7 @@ function checkpointOptions(values: OptionValues): Pick<RunOptions, "checkpoint" 
         ? { delivery }
         : {}),
       ...(typeof values.alignment === "string" ? { alignment: readAlignment(values.alignment) } : {}),
+      ...(values["allow-dropped-state"] === true ? { allowDroppedState: true } : {}),
       ...(values["full-checkpoints"] === true ? { incremental: false } : {}),
     },
     ...(typeof restarts === "number"

@@ -22,6 +22,7 @@ export {
   type StateDeclarations,
   type ValueState,
   type ValueStateDeclaration,
+  type ValueStateOptions,
   valueState,
 } from "./process-spec.ts"
 export { SINK_BATCH_RECORDS, SinkOperator } from "./sink-operator.ts"

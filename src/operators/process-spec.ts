@@ -1,4 +1,4 @@
-import type { Key, StateCodec } from "../state/index.ts"
+import { type Key, type StateCodec, stateCodecOf } from "../state/index.ts"
 
 /**
  * A step that the user writes: sees every record, keeps state per key, sets timers, emits what it likes and where.
@@ -96,6 +96,9 @@ export interface ValueState<V> {
 export interface ValueStateDeclaration<V> {
   readonly kind: "value"
   readonly codec?: StateCodec<V>
+  readonly version?: number
+  readonly previously?: string
+  migrate?(saved: never, fromVersion: number): unknown
   /** Carries the type only, never there. */
   readonly valueType?: V
 }
@@ -111,12 +114,38 @@ export type StateDeclarations = Readonly<Record<string, ValueStateDeclaration<un
 export type NoStates = Readonly<Record<never, never>>
 type StateValue<D> = D extends ValueStateDeclaration<infer V> ? V : never
 
+/** How a state's values are saved, and how those of earlier releases are read. */
+export interface ValueStateOptions<V> extends Partial<StateCodec<V>> {
+  /** Of what is saved: an integer, 1 when not given. Raise it with every change, and say in `migrate` how to read the old. */
+  readonly version?: number
+  /** The name it had in checkpoints of earlier releases. */
+  readonly previously?: string
+  /**
+   * Makes what the present version saves out of what an earlier one saved: plain data both. Called once per key when the job
+   * goes on from a checkpoint of that version.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: the user knows what was saved
+  migrate?(saved: any, fromVersion: number): unknown
+}
+
 /**
  * Declares a state that holds one value per key, for the `state` of a `ProcessSpec`.
- * @param codec for values that are no plain data, e.g. instances of a class
+ * @param options `encode` and `decode` for values that are no plain data, e.g. instances of a class; `version`, `migrate` and
+ * `previously` for state that has changed since it was saved
+ * @throws {EngineError} STATE_CODEC_INCOMPLETE
  */
-export function valueState<V>(codec?: StateCodec<V>): ValueStateDeclaration<V> {
-  return codec === undefined ? { kind: "value" } : { kind: "value", codec }
+export function valueState<V>(options: ValueStateOptions<V> = {}): ValueStateDeclaration<V> {
+  const codec = stateCodecOf<V>(options, "the state")
+  const { version, previously } = options
+  return {
+    kind: "value",
+    ...(codec === undefined ? {} : { codec }),
+    ...(version === undefined ? {} : { version }),
+    ...(previously === undefined ? {} : { previously }),
+    ...(options.migrate === undefined
+      ? {}
+      : { migrate: (saved: never, fromVersion: number) => options.migrate!(saved, fromVersion) }),
+  }
 }
 
 /** Names the type of the records that a `ProcessSpec` emits, for its `emits`. */

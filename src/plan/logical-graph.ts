@@ -1,5 +1,5 @@
 import type { BadRecordPolicy, Operator, Sink, Source } from "../contracts/index.ts"
-import type { Key } from "../state/index.ts"
+import type { Key, StateSchema } from "../state/index.ts"
 import type { EventTime, WatermarkSpec } from "../time/index.ts"
 
 /** How records of one operator reach the subtasks of the next. `auto` is decided by the planner. */
@@ -14,6 +14,8 @@ export type NodeRole =
       /** It gives records another event time: what follows needs none of the sources, and it begins a chain. */
       readonly assignsTimes?: boolean
       create(): Operator
+      /** The states that its user declared. */
+      readonly states?: readonly StateSchema[]
     }
   | { readonly type: "sink"; readonly sink: Sink<unknown> }
 

@@ -53,7 +53,17 @@ export interface ManifestRescaled {
 /** What must fit when the state is read by a changed pipeline. */
 export interface ManifestPlan {
   readonly keyGroups: number
-  readonly operators: readonly { readonly operatorId: string; readonly kind: string; readonly parallelism: number }[]
+  readonly operators: readonly ManifestOperator[]
+}
+
+export interface ManifestOperator {
+  readonly operatorId: string
+  readonly kind: string
+  readonly parallelism: number
+  /** It keeps state by key. No when not there. */
+  readonly keyed?: boolean
+  /** The states that its user declared. None when not there. */
+  readonly states?: readonly { readonly name: string; readonly version: number }[]
 }
 
 export interface ManifestSubtask {
@@ -225,6 +235,15 @@ function readPlan(fields: Fields): ManifestPlan {
       operatorId: item.text("operatorId"),
       kind: item.text("kind"),
       parallelism: item.integer("parallelism", 1),
+      ...(item.has("keyed") ? { keyed: item.boolean("keyed") } : {}),
+      ...(item.has("states")
+        ? {
+            states: item.list("states", (state) => ({
+              name: state.text("name"),
+              version: state.integer("version", 1),
+            })),
+          }
+        : {}),
     })),
   }
 }
