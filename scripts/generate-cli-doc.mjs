@@ -31,6 +31,8 @@ export function cliDoc() {
     "",
     ...table([
       ["variable", ""],
+      ["`MILLRACE_RUNTIME_DIR`", "where running jobs are found, in place of the user's runtime directory"],
+      ["`MILLRACE_SUPERVISOR`", "`off`: no process of its own for the engine"],
       ["`MILLRACE_DEBUG`", "`1` is `--verbose`"],
       ["`NO_COLOR`, `FORCE_COLOR`", "no colours; colours also where the output is no terminal"],
     ]),

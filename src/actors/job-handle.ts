@@ -43,6 +43,8 @@ export interface RunOptions {
   readonly state?: StateOption
   /** What follows a failure. Default: with checkpoints, restarts with growing pauses from 100 ms to 1 minute; without, none. */
   readonly restart?: RestartPolicySpec
+  /** Of a process that goes on for one that died, whose checkpoints it has: set by the supervisor process of `millrace run`. */
+  readonly resumed?: { readonly restarts: number; readonly failuresInARow: number; readonly cause: string }
   /** Is told of checkpoints, restarts and warnings. */
   readonly onEvent?: (event: JobEvent) => void
   /** Receives lines that the pipeline prints. Default: standard output. */

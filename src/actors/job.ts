@@ -19,7 +19,15 @@ import type {
 } from "./checkpointing.ts"
 import type { SubtaskPlace, SubtaskShare } from "./control.ts"
 import type { Durability, Environment } from "./environment.ts"
-import type { CheckpointCounts, JobEvent, JobHandle, JobResult, JobStatus, Savepoint } from "./job-handle.ts"
+import type {
+  CheckpointCounts,
+  JobEvent,
+  JobHandle,
+  JobResult,
+  JobStatus,
+  RunOptions,
+  Savepoint,
+} from "./job-handle.ts"
 import { SplitCoordinator, unread } from "./split-coordinator.ts"
 import type { StateDirectory } from "./state-directory.ts"
 
@@ -41,6 +49,8 @@ export interface JobOptions {
   readonly asked: string
   /** Where to start from, when the user named it. */
   readonly from: string | undefined
+  /** The process before this one died. */
+  readonly resumed: RunOptions["resumed"]
   /** The plan with other parallelism of some operators. @throws {EngineError} PLAN_* */
   replan(parallelism: Readonly<Record<string, number>>): PhysicalPlan
   /** Threads for one attempt at a plan, of which operators were given another parallelism. */
@@ -131,6 +141,9 @@ export class Job implements JobHandle {
     this.#startedMs = this.#environment.now()
     this.#runId = this.#environment.uniqueId().slice(0, 8)
     this.#policy = createRestartPolicy(options.restart, () => this.#environment.random())
+    this.#restarts = options.resumed?.restarts ?? 0
+    for (let failure = 0; failure < (options.resumed?.failuresInARow ?? 0); failure++)
+      this.#policy.onFailure(this.#startedMs)
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -443,12 +456,26 @@ export class Job implements JobHandle {
     const { manifest } = start
     if (checkpoints !== undefined)
       await this.#openClaims(durability, checkpoints.delivery ?? "exactly-once", manifest !== undefined)
+    this.#reportResumed(manifest)
     this.#runId = manifest?.runId ?? this.#claims?.runId ?? this.#runId
     if (manifest === undefined) return start
     this.#keepRescaled(manifest)
     // Refused before anything is started, and not tried again.
     durability.restoreTaskOf(manifest, start.directory, this.#plan)
     return start
+  }
+
+  #reportResumed(manifest: Manifest | undefined): void {
+    const { resumed, onEvent } = this.#options
+    if (resumed === undefined) return
+    onEvent({
+      type: "restart",
+      error: new EngineError("PROCESS_DIED", `the engine's process was ended by ${resumed.cause}`, { retriable: true }),
+      attempt: resumed.restarts,
+      delayMs: 0,
+      from: manifest !== undefined ? "checkpoint" : this.#claims !== undefined ? "claims" : "beginning",
+      checkpointId: manifest?.checkpointId,
+    })
   }
 
   /** At most once keeps claims where others keep checkpoints. */

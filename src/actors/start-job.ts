@@ -120,6 +120,7 @@ function jobOptions(
     asked: JSON.stringify(planOptionsOf(options, workers)),
     replan: (parallelism) => planJob(graph, planOptionsOf(options, workers, parallelism)),
     from: options.from,
+    resumed: options.resumed,
     environment: realEnvironment,
     heartbeatTimeoutMs: heartbeatTimeoutOf(options),
     print: options.print ?? ((line) => void process.stdout.write(`${line}\n`)),

@@ -30,11 +30,27 @@ export function processIo(): Io {
     stderr: output(process.stderr),
     env: process.env,
     onSignal(handler) {
-      process.on("SIGINT", handler)
-      process.on("SIGTERM", handler)
+      // A supervisor process hands on what it gets; the terminal and service managers signal both. What came by one way and
+      // by the other is one signal.
+      const counts = { own: 0, handedOn: 0, seen: 0 }
+      const count = (way: "own" | "handedOn"): void => {
+        counts[way] += 1
+        if (counts[way] <= counts.seen) return
+        counts.seen = counts[way]
+        handler()
+      }
+      const own = (): void => count("own")
+      const handedOn = (message: unknown): void => {
+        if ((message as { readonly type?: unknown } | null)?.type === "signal") count("handedOn")
+      }
+      process.on("SIGINT", own)
+      process.on("SIGTERM", own)
+      process.on("message", handedOn)
+      process.channel?.unref()
       return () => {
-        process.off("SIGINT", handler)
-        process.off("SIGTERM", handler)
+        process.off("SIGINT", own)
+        process.off("SIGTERM", own)
+        process.off("message", handedOn)
       }
     },
     onStdoutClosed(handler) {

@@ -74,6 +74,8 @@ async function executeCommand(line: CommandLine & { kind: "command" }, io: Io, v
     case "cancel":
       return (await import("./end-command.ts")).endCommand({ io, args, values, verbose }, line.command.name)
     default: {
+      const { isSupervised, supervise } = await import("./supervise.ts")
+      if (isSupervised(values, io.env)) return supervise(line.all, { io, values })
       const [{ run }, { runCommand }] = await Promise.all([import("../actors/index.ts"), import("./run-command.ts")])
       return runCommand({ io, run, file: args[0]!, values, verbose })
     }

@@ -11,6 +11,8 @@ export type CommandLine =
       readonly command: CommandSpec
       /** Positional arguments, in the order of the command's. */
       readonly args: readonly string[]
+      /** The whole command line. */
+      readonly all: readonly string[]
       readonly values: OptionValues
     }
 
@@ -38,7 +40,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   if (values.help === true) return { kind: "help", command }
   if (values.version === true) return { kind: "version" }
   checkArguments(command, positionals)
-  return { kind: "command", command, args: positionals, values }
+  return { kind: "command", command, args: positionals, all: args, values }
 }
 
 function parseGlobal(args: readonly string[]): CommandLine {

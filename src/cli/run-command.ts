@@ -11,6 +11,7 @@ import { printError } from "./print-error.ts"
 import { ProgressDisplay } from "./progress-display.ts"
 import { ShareMeans } from "./share-means.ts"
 import { summaryText } from "./summary-text.ts"
+import { joinSupervisor } from "./supervised.ts"
 
 export interface RunCommand {
   readonly io: Io
@@ -38,6 +39,7 @@ export async function runCommand({ io, run, file, values, verbose }: RunCommand)
   const display = new ProgressDisplay(io, { quiet })
   const means = new ShareMeans()
   const aborter = new AbortController()
+  const supervision = joinSupervisor(io.env)
   const opening = new OpeningEndpoint(async () => {
     if (handle === undefined) return undefined
     const { ControlEndpoint, runtimeDirectories } = await import("../control/index.ts")
@@ -47,6 +49,10 @@ export async function runCommand({ io, run, file, values, verbose }: RunCommand)
   opening.onWarning = (error) => display.note(`warning: ${error.message}`)
   const onEvent = (event: JobEvent): void => {
     if (event.type === "running") opening.soon()
+    // The one that this process was started for is the supervisor's own.
+    if (event.type === "restart" && event.error !== undefined && codeOf(event.error) !== "PROCESS_DIED")
+      supervision?.tell({ type: "failure" })
+    if (event.type === "checkpoint") supervision?.tell({ type: "stable" })
     const text = eventText(event)
     if (text !== undefined) display.note(text)
   }
@@ -75,6 +81,7 @@ export async function runCommand({ io, run, file, values, verbose }: RunCommand)
   try {
     const options = {
       ...jobOptions(values),
+      ...(supervision?.resumed === undefined ? {} : { resumed: supervision.resumed }),
       signal: aborter.signal,
       print: (line: string) => display.print(line),
       onEvent,

@@ -229,6 +229,7 @@ class Simulator {
       },
       asked: "",
       from: undefined,
+      resumed: undefined,
       replan: (set) =>
         planJob(graph(), {
           parallelism,
