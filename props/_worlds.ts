@@ -61,8 +61,10 @@ export async function runWorld(
   world: WorldSpec,
   mode: BarrierMode | undefined,
   tally: Tally,
+  refuse: Outside["refuse"] = () => undefined,
 ): Promise<Ran> {
   const outside = new Outside()
+  outside.refuse = refuse
   const { parallelism, workers, schedule, faults, capacityRecords } = world
   const simulation = await simulate({
     graph: () => graph(outside),

@@ -101,6 +101,22 @@ const ENDED_BEFORE_RESCALE: [Program, WorldSpec] = [
   },
 ]
 
+/** Running counts by key, of records that come slowly enough for some checkpoints. */
+const COUNTS: Program = {
+  sources: [
+    {
+      ...plainSource(0, 6),
+      items: Array.from({ length: 40 }, (_, n) => ({ k: n % 7, v: 1, t: n })),
+      cuts: [0.5],
+      batches: [2],
+    },
+  ],
+  stages: [
+    { op: "count", input: 0, parallelism: undefined },
+    { op: "total", input: 0, parallelism: undefined },
+  ],
+}
+
 describe("a whole pipeline", () => {
   it("RST-2, LIV-1: without faults and checkpoints, any schedule, parallelism and size of channels gives the plain program's output", async () => {
     await fc.assert(
@@ -112,16 +128,60 @@ describe("a whole pipeline", () => {
   })
 
   it.each(EXACTLY_ONCE)(
-    "OUT-1, RST-1, RSC-4, CUT-1, UC-1, UC-4, LIV-2: whatever dies and whenever, each record's effect is committed once: %j",
+    "OUT-1, OUT-2, OUT-3, OUT-5, RST-1, RSC-4, CUT-1, UC-1, UC-4, LIV-2: whatever dies and whenever, each record's effect is committed once: %j",
     async (mode) => {
       await fc.assert(
         fc.asyncProperty(small, anyWorld, async (program, world) => {
           await expectPlainOutput(program, world, mode)
         }),
-        { ...runs(0.8), examples: [NO_GAP, ENDED_BEFORE_RESCALE] },
+        { ...runs(0.6), examples: [NO_GAP, ENDED_BEFORE_RESCALE] },
       )
     },
   )
+
+  it("RSC-2, RST-1: a key's state is where its records go, after a crash and at another parallelism", async () => {
+    const crash = fc.record({
+      nth: fc.integer({ min: 1, max: 2 }),
+      steps: fc.nat(60),
+      parallelism: fc.integer({ min: 1, max: 4 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(anyWorld, crash, anyMode, async (world, { nth, steps, parallelism }, mode) => {
+        const shape = { parallelism, workers: world.workers }
+        const faults = [{ kind: "crash", at: { after: "complete", nth, steps }, keep: 0, shape }] as const
+        await expectPlainOutput(COUNTS, { ...world, faults, everyMs: 30, timeoutMs: 5000 }, mode)
+      }),
+      runs(0.3),
+    )
+  })
+
+  it("RST-6, OUT-7: a function, a sink's preparing or its commit that throws is a crash like any other", async () => {
+    const failures = fc.record({
+      functions: fc.array(fc.integer({ min: 1, max: 60 }), { maxLength: 2 }),
+      calls: fc.array(
+        fc.record({ call: fc.integer({ min: 1, max: 6 }), when: fc.constantFrom("before" as const, "after" as const) }),
+        { maxLength: 2 },
+      ),
+    })
+    await fc.assert(
+      fc.asyncProperty(failures, worlds(anyFault, 1), anyMode, async ({ functions, calls }, world, mode) => {
+        let count = 0
+        const throwing = (item: Item): Item => {
+          if (functions.includes(++count)) throw new Error("the function fails")
+          return item
+        }
+        const refuse = (call: number) => calls.find((each) => each.call === call)?.when
+        const { outside } = await runWorld((to) => ordered(30, to, throwing), world, mode, tally, refuse)
+        expect(
+          outside
+            .rows("out")
+            .map(({ value }) => (value as Item).v)
+            .sort((a, b) => a - b),
+        ).toEqual(numbers(30))
+      }),
+      runs(0.3),
+    )
+  })
 
   it("STO-3: calls to the disk that fail fail checkpoints, and change no output", async () => {
     await fc.assert(
@@ -151,7 +211,7 @@ describe("a whole pipeline", () => {
           expect(committed.filter((text) => !wanted[sink]!.includes(text))).toEqual([])
         }
       }),
-      runs(0.7),
+      runs(0.5),
     )
   })
 
@@ -239,7 +299,7 @@ describe("a whole pipeline", () => {
 })
 
 /** One reader, a keyed exchange, one sink. */
-function ordered(records: number, outside: Outside): LogicalGraph {
+function ordered(records: number, outside: Outside, fn: (item: Item) => Item = (item) => item): LogicalGraph {
   const items = memorySource({
     splits: [numbers(records).map((n) => ({ k: n % 4, v: n, t: n }))],
     splitsInOrder: true,
@@ -248,7 +308,7 @@ function ordered(records: number, outside: Outside): LogicalGraph {
   return pipeline("ordered", ({ source }) => {
     const stream = source(items) as Stream<Item>
     stream
-      .map((item) => item)
+      .map(fn)
       .keyBy((item) => item.k)
       .process<Item>({ onRecord: (item, ctx) => ctx.emit(item) })
       .to(outside.sink())

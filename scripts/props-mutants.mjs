@@ -1,6 +1,6 @@
 // Runs the properties against each wrong engine of props/mutants/: every one must be killed by a law.
 //   npm run props:mutants                    all of them
-//   npm run props:mutants -- --only store    those whose name holds a text
+//   npm run props:mutants -- --only store    those whose name holds a text, or whose properties do
 // PROPS_SEED and PROPS_RUNS as for the properties. Takes some minutes.
 import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
@@ -13,7 +13,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..")
 const only = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1] : ""
 const TIMEOUT_MS = 300_000
 
-const chosen = MUTANTS.filter(({ name }) => name.includes(only))
+const chosen = MUTANTS.filter(({ name, props }) => name.includes(only) || props.some((file) => file.includes(only)))
 // All places first: a mutant that is none any more should not be found out after minutes.
 for (const mutant of chosen) apply(mutant, readFileSync(join(root, mutant.file), "utf8"))
 

@@ -243,17 +243,17 @@ export const MUTANTS = [
   // Windows
   {
     name: "windows: late one ms too late",
-    file: "src/windows/window-operator.ts",
-    find: "return start + this.#assigner.sizeMs - 1 <= this.#watermarkMs ? undefined",
-    replace: "return start + this.#assigner.sizeMs - 1 < this.#watermarkMs ? undefined",
-    props: ["windows"],
+    file: "src/windows/aligned-window-operator.ts",
+    find: "    if (end - 1 + this.#latenessMs <= this.#watermarkMs) return undefined",
+    replace: "    if (end - 1 + this.#latenessMs < this.#watermarkMs) return undefined",
+    props: ["windows", "window-kinds"],
   },
   {
-    name: "windows: a full output loses the rest of a pane",
-    file: "src/windows/window-operator.ts",
-    find: "          due.splice(0, fired)\n          return",
-    replace: "          due.splice(0, fired + 1)\n          this.#cursor = 0\n          return",
-    props: ["windows"],
+    name: "windows: a full output loses a result",
+    file: "src/windows/aligned-window-operator.ts",
+    find: "        if (left === 0 || out.full) {\n          this.#purge()",
+    replace: "        if (left === 0 || out.full) {\n          pane.cursor += 1\n          this.#purge()",
+    props: ["windows", "window-kinds"],
   },
   // Rings
   {
@@ -302,9 +302,9 @@ export const MUTANTS = [
   },
   {
     name: "subtask: sinks go on writing while they cut their output",
-    file: "src/actors/subtask.ts",
-    find: "    this.#sinksPrepare = true\n    chain.prepareCommit",
-    replace: "    chain.prepareCommit",
+    file: "src/actors/output-cut.ts",
+    find: "    this.#holds = true\n",
+    replace: "    this.#holds = false\n",
     props: PIPELINES,
   },
   {
@@ -331,15 +331,15 @@ export const MUTANTS = [
   {
     name: "checkpoint: sinks commit before the manifest is published",
     file: "src/actors/checkpointing.ts",
-    find: "    try {\n      await store.begin(",
-    replace: "    await commitOf(manifest, this.#options.sinks, false)\n    try {\n      await store.begin(",
+    find: "    try {\n      await this.#write(manifest)",
+    replace: "    await commitOf(manifest, this.#options.sinks, false)\n    try {\n      await this.#write(manifest)",
     props: PIPELINES,
   },
   {
     name: "job: a restore does not commit what its checkpoint holds",
     file: "src/actors/job.ts",
-    find: "    if (manifest !== undefined) await durability!.commitOf(manifest, sinks, false)\n",
-    replace: "",
+    find: "      await durability!.commitOf(manifest, sinks, false)\n",
+    replace: "      void sinks\n",
     props: PIPELINES,
   },
   {
@@ -352,8 +352,8 @@ export const MUTANTS = [
   {
     name: "job: no last checkpoint at the end of the input",
     file: "src/actors/job.ts",
-    find: "else if (checkpointing !== undefined) await checkpointing.finish()",
-    replace: "else if (checkpointing === null) await checkpointing.finish()",
+    find: "        else if (store !== undefined) await checkpointing!.finish()",
+    replace: "        else if (store !== undefined) void checkpointing",
     props: PIPELINES,
   },
   {

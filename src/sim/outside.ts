@@ -23,9 +23,12 @@ export class Outside {
   #prepared = new Map<string, { readonly runId: string; readonly operatorId: string; readonly rows: readonly Row[] }>()
   readonly #done = new Set<string>()
   #transactions = 0
+  #calls = 0
   #commits = 0
   /** Resolves when a call to the outside may be done. */
   turn: (what: string) => Promise<void> = () => Promise.resolve()
+  /** Whether the n-th call, of those that prepare and those that commit, counted from 1, fails; and if so, before or after it has done its work. */
+  refuse: (call: number) => "before" | "after" | undefined = () => undefined
   /** Called before something becomes visible. */
   beforeCommit: () => void = () => undefined
 
@@ -43,9 +46,9 @@ export class Outside {
     return this.committed.get(operatorId) ?? []
   }
 
-  /** Transactions that are neither committed nor aborted. */
-  get open(): readonly string[] {
-    return [...this.#prepared.keys()]
+  /** Transactions of a run that are neither committed nor aborted. */
+  openOf(runId: string): readonly string[] {
+    return [...this.#prepared].filter(([, transaction]) => transaction.runId === runId).map(([id]) => id)
   }
 
   #writer(runId: string, operatorId: string, subtask: number): SinkWriter<unknown> {
@@ -58,10 +61,13 @@ export class Outside {
       },
       prepareCommit: async (checkpointId) => {
         if (rows.length === 0) return []
+        const refusal = this.refuse(++this.#calls)
+        if (refusal === "before") throw new Error("the outside system refuses to prepare")
         const id = `${operatorId}/${subtask}/${checkpointId}/${++this.#transactions}`
         const taken = rows
         rows = []
         this.#prepared.set(id, { runId, operatorId, rows: taken })
+        if (refusal === "after") throw new Error("the outside system has prepared, and its answer is lost")
         return [{ id, rows: taken.length }]
       },
     }
@@ -78,6 +84,8 @@ export class Outside {
         continue
       }
       invariant(transaction.operatorId === operatorId, () => `${operatorId} commits ${name}`)
+      const refusal = this.refuse(++this.#calls)
+      if (refusal === "before") throw new Error("the outside system refuses to commit")
       this.beforeCommit()
       this.#commits += 1
       this.#done.add(name)
@@ -85,6 +93,7 @@ export class Outside {
       const into = this.committed.get(operatorId) ?? []
       for (const row of transaction.rows) into.push({ ...row, commit: this.#commits })
       this.committed.set(operatorId, into)
+      if (refusal === "after") throw new Error("the outside system has committed, and its answer is lost")
       // A crash here is one between the commit and our knowing of it.
       await this.turn(`committed ${id}`)
     }

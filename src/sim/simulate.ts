@@ -163,7 +163,7 @@ class Simulator {
     }
     await drain()
     world.clear()
-    if (result !== undefined) this.#checkClosed()
+    if (result !== undefined) this.#checkClosed(result)
     return {
       result,
       error,
@@ -343,11 +343,15 @@ class Simulator {
     this.#options.outside.complaints.push(`OUT-2: a commit while ${undecided.path} may be lost in a crash`)
   }
 
-  /** OUT-5: a job that has ended leaves nothing behind. */
-  #checkClosed(): void {
-    const { complaints, open } = this.#options.outside
-    if (open.length > 0)
-      complaints.push(`OUT-5: the job has ended, and ${open.join(", ")} are neither committed nor aborted`)
+  /**
+   * OUT-5: a job that has ended leaves nothing behind. Of its last run: one that crashes before its first checkpoint is followed
+   * by a run of another name, which does not know of it.
+   */
+  #checkClosed({ runId }: JobResult): void {
+    const { outside } = this.#options
+    const open = outside.openOf(runId)
+    if (open.length === 0) return
+    outside.complaints.push(`OUT-5: the job has ended, and ${open.join(", ")} are neither committed nor aborted`)
   }
 
   #stuck(why: string): EngineError {
