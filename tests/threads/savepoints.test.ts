@@ -110,6 +110,8 @@ describe("a savepoint", () => {
       restart: { kind: "fixed-delay", delayMs: 10, maxRestarts: 3 },
     })
     await until(job, 400)
+    // The job fails once output was committed twice.
+    await job.savepoint({ directory: join(dir, "earlier") })
     const { checkpointId } = await job.savepoint({ directory: join(dir, "saved") })
     const { restarts } = await job.done
     expect(restarts).toBe(1)
