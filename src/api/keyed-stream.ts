@@ -15,7 +15,7 @@ import { type Key, stateSchemaOf } from "../state/index.ts"
 import type { WindowAssigner } from "../windows/index.ts"
 import type { GraphBuilder } from "./graph-builder.ts"
 import { mainOf, ProcessedStream, Stream } from "./stream.ts"
-import { type KeyAndWindow, WindowedStream } from "./windowed-stream.ts"
+import { type KeyAndWindow, type WindowedStream, windowed } from "./windowed-stream.ts"
 
 /** Records of type T filed under keys of type K: each key's records go to one subtask, in the order each sender sent them. */
 export class KeyedStream<T, K extends Key> {
@@ -42,7 +42,7 @@ export class KeyedStream<T, K extends Key> {
 
   /** Groups the records of each key into windows: `tumbling("1h")`, `sliding("1h", "10m")`, `session("20m")`, `countWindow(100)` ... */
   window(assigner: WindowAssigner<T>): WindowedStream<T, K> {
-    return new WindowedStream<T, K>({ graph: this.#graph, inputs: this.#inputs, keyed: true }, { assigner })
+    return windowed<T, K, KeyAndWindow<K>>({ graph: this.#graph, inputs: this.#inputs, keyed: true }, assigner)
   }
 
   /** An operator of your own, with state and timers per key. `outputs` names the side outputs it emits to. */

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest"
+import { count } from "../operators/index.ts"
+import { calendar, cumulative, session, sliding, tumbling } from "../windows/index.ts"
 import { pipeline } from "./index.ts"
 import { resolveEventTime, type SourceOptions } from "./source-options.ts"
 
@@ -68,6 +70,29 @@ describe("the time of a pipeline", () => {
     expect(eventTimeOf("event", { time: "ingestion" })).toMatchObject({ timeOf: undefined })
     expect(eventTimeOf("processing")).toBeUndefined()
   })
+
+  test.each([tumbling("1h"), sliding("1h", "10m"), cumulative("1d", "1h"), session("20m"), calendar("day")])(
+    "processing: windows of records without a time go by the clock ($description)",
+    (windows) => {
+      const needs = (assigner: typeof windows, time: "event" | "processing") =>
+        pipeline(
+          "job",
+          ({ source }) =>
+            source([1])
+              .keyBy((n) => n)
+              .window(assigner)
+              .aggregate({ n: count() })
+              .collect(),
+          { time },
+        )
+          .build()
+          .nodes.find(({ kind }) => kind === "window")!.needsEventTime
+      expect(windows.inTime("processing").description).toBe(`${windows.description} of processing time`)
+      expect(needs(windows, "processing")).toBe(false)
+      expect(needs(windows, "event")).toBe(true)
+      expect(needs(windows.inTime("event"), "processing")).toBe(true)
+    },
+  )
 
   test("refuses any other with OPTION_INVALID", () => {
     expect(() => eventTimeOf("arrival" as "event")).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }))

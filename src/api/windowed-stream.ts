@@ -167,5 +167,7 @@ export function windowed<T, K extends Key, Base extends object>(
   input: WindowedInput,
   assigner: WindowAssigner<T>,
 ): WindowedStream<T, K, Base> {
-  return new WindowedStream<T, K, Base>(input, { assigner })
+  // Windows whose time the user did not say go by the pipeline's.
+  const byClock = input.graph.time === "processing" && "timeIsDefault" in assigner && assigner.timeIsDefault
+  return new WindowedStream<T, K, Base>(input, { assigner: byClock ? assigner.inTime("processing") : assigner })
 }

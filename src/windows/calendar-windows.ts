@@ -26,20 +26,30 @@ export class CalendarWindows {
   readonly kind = "calendar"
   readonly unit: CalendarUnit
   readonly time: TimeDomain
+  /** The pipeline's time may take its place: the user gave none. */
+  readonly timeIsDefault: boolean
   readonly description: string
   readonly #clock: ZoneClock
+  readonly #zone: string
   readonly #weekStart: number
   /** Known windows by rising start. */
   #starts: number[] = []
   #ends: number[] = []
 
-  constructor(unit: CalendarUnit, zone: string, weekStart: number, time: TimeDomain = "event") {
+  constructor(unit: CalendarUnit, zone: string, weekStart: number, time?: TimeDomain) {
     this.unit = unit
     this.#clock = new ZoneClock(zone)
+    this.#zone = zone
     this.#weekStart = weekStart
-    this.time = time
+    this.time = time ?? "event"
+    this.timeIsDefault = time === undefined
     const week = unit === "week" ? ` that begin on day ${weekStart}` : ""
-    this.description = `calendar windows of a ${unit}${week} in ${zone}${time === "event" ? "" : " of processing time"}`
+    this.description = `calendar windows of a ${unit}${week} in ${zone}${this.time === "event" ? "" : " of processing time"}`
+  }
+
+  /** The same windows in the other kind of time. */
+  inTime(time: TimeDomain): CalendarWindows {
+    return new CalendarWindows(this.unit, this.#zone, this.#weekStart, time)
   }
 
   /** The start of the window that holds a time: finite ms. */

@@ -13,14 +13,22 @@ export class CumulativeWindows implements SlicedWindows {
   /** 0 <= offsetMs < sizeMs. */
   readonly offsetMs: number
   readonly time: TimeDomain
+  /** The pipeline's time may take its place: the user gave none. */
+  readonly timeIsDefault: boolean
   readonly description: string
 
-  constructor(sizeMs: number, stepMs: number, offsetMs: number, time: TimeDomain = "event") {
+  constructor(sizeMs: number, stepMs: number, offsetMs: number, time?: TimeDomain) {
     this.sizeMs = sizeMs
     this.stepMs = stepMs
     this.offsetMs = ((offsetMs % sizeMs) + sizeMs) % sizeMs
-    this.time = time
-    this.description = `cumulative windows of ${sizeMs} ms by ${stepMs} ms with offset ${this.offsetMs} ms${time === "event" ? "" : " of processing time"}`
+    this.time = time ?? "event"
+    this.timeIsDefault = time === undefined
+    this.description = `cumulative windows of ${sizeMs} ms by ${stepMs} ms with offset ${this.offsetMs} ms${this.time === "event" ? "" : " of processing time"}`
+  }
+
+  /** The same windows in the other kind of time. */
+  inTime(time: TimeDomain): CumulativeWindows {
+    return new CumulativeWindows(this.sizeMs, this.stepMs, this.offsetMs, time)
   }
 
   sliceOf(timeMs: number): number {

@@ -13,16 +13,26 @@ export type SessionGap<T> = Duration | ((value: T) => Duration)
 export class SessionWindows<T = unknown> {
   readonly kind = "session"
   readonly time: TimeDomain
+  /** The pipeline's time may take its place: the user gave none. */
+  readonly timeIsDefault: boolean
   readonly description: string
+  readonly #gap: SessionGap<T>
   readonly #gapMs: number | undefined
   readonly #gapOf: ((value: unknown) => Duration) | undefined
 
-  constructor(gap: SessionGap<T>, time: TimeDomain = "event") {
+  constructor(gap: SessionGap<T>, time?: TimeDomain) {
+    this.#gap = gap
     this.#gapMs = typeof gap === "function" ? undefined : sessionGapMs(gap, "sessions")
     this.#gapOf = typeof gap === "function" ? (gap as (value: unknown) => Duration) : undefined
-    this.time = time
+    this.time = time ?? "event"
+    this.timeIsDefault = time === undefined
     // The gap may change between two runs: sessions that are open keep their end.
-    this.description = `sessions${time === "event" ? "" : " of processing time"}`
+    this.description = `sessions${this.time === "event" ? "" : " of processing time"}`
+  }
+
+  /** The same windows in the other kind of time. */
+  inTime(time: TimeDomain): SessionWindows<T> {
+    return new SessionWindows<T>(this.#gap, time)
   }
 
   /** @throws {EngineError} WINDOW_GAP_INVALID when the function returns anything but a duration above zero */

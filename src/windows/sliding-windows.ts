@@ -17,17 +17,25 @@ export class SlidingWindows implements SlicedWindows {
   /** 0 <= offsetMs < stepMs. */
   readonly offsetMs: number
   readonly time: TimeDomain
+  /** The pipeline's time may take its place: the user gave none. */
+  readonly timeIsDefault: boolean
   readonly description: string
   /** Where in a slide windows end. */
   readonly #endOffsetMs: number
 
-  constructor(sizeMs: number, slideMs: number, offsetMs: number, time: TimeDomain = "event") {
+  constructor(sizeMs: number, slideMs: number, offsetMs: number, time?: TimeDomain) {
     this.sizeMs = sizeMs
     this.stepMs = slideMs
     this.offsetMs = ((offsetMs % slideMs) + slideMs) % slideMs
     this.#endOffsetMs = (this.offsetMs + sizeMs) % slideMs
-    this.time = time
-    this.description = `sliding windows of ${sizeMs} ms every ${slideMs} ms with offset ${this.offsetMs} ms${time === "event" ? "" : " of processing time"}`
+    this.time = time ?? "event"
+    this.timeIsDefault = time === undefined
+    this.description = `sliding windows of ${sizeMs} ms every ${slideMs} ms with offset ${this.offsetMs} ms${this.time === "event" ? "" : " of processing time"}`
+  }
+
+  /** The same windows in the other kind of time. */
+  inTime(time: TimeDomain): SlidingWindows {
+    return new SlidingWindows(this.sizeMs, this.stepMs, this.offsetMs, time)
   }
 
   sliceOf(timeMs: number): number {

@@ -5,7 +5,7 @@ import type { TimeDomain, TimeWindow } from "./window.ts"
 export interface WindowOptions {
   /** Moves all boundaries by this much, also to before: "-8h" makes days of UTC+8. */
   readonly offset?: Duration
-  /** "event" when not given. In processing time the clock at arrival decides, and the records need no event time. */
+  /** The pipeline's when not given, which is "event" unless it says "processing". In processing time the clock at arrival decides, and the records need no event time. */
   readonly time?: TimeDomain
 }
 
@@ -20,13 +20,21 @@ export class TumblingWindows {
   /** Event-time ms, whole, 0 <= offsetMs < sizeMs. */
   readonly offsetMs: number
   readonly time: TimeDomain
+  /** The pipeline's time may take its place: the user gave none. */
+  readonly timeIsDefault: boolean
   readonly description: string
 
-  constructor(sizeMs: number, offsetMs: number, time: TimeDomain = "event") {
+  constructor(sizeMs: number, offsetMs: number, time?: TimeDomain) {
     this.sizeMs = sizeMs
     this.offsetMs = ((offsetMs % sizeMs) + sizeMs) % sizeMs
-    this.time = time
-    this.description = `tumbling windows of ${sizeMs} ms with offset ${this.offsetMs} ms${time === "event" ? "" : " of processing time"}`
+    this.time = time ?? "event"
+    this.timeIsDefault = time === undefined
+    this.description = `tumbling windows of ${sizeMs} ms with offset ${this.offsetMs} ms${this.time === "event" ? "" : " of processing time"}`
+  }
+
+  /** The same windows in the other kind of time. */
+  inTime(time: TimeDomain): TumblingWindows {
+    return new TumblingWindows(this.sizeMs, this.offsetMs, time)
   }
 
   /** The start of the window that holds a time: finite ms, need not be whole. */
