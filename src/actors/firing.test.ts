@@ -2,14 +2,15 @@ import { describe, expect, it } from "vitest"
 import type { Operator } from "../contracts/index.ts"
 import { count, ProcessOperator } from "../operators/index.ts"
 import type { PartWriter } from "../snapshot/store/index.ts"
-import { hashKey } from "../state/index.ts"
+import { hashKey, heapBackend } from "../state/index.ts"
 import { createWindowOperator, session, sliding, tumbling, type WindowAssigner } from "../windows/index.ts"
 import { Chain } from "./chain.ts"
 import type { SubtaskShare } from "./control.ts"
+import { decodeEntries, decodeValue } from "./entry-block.ts"
 import { Pressure } from "./pressure.ts"
 import { Subtask } from "./subtask.ts"
 import type { BarrierMark, SubtaskInput } from "./subtask-input.ts"
-import { decodeEntries, decodeValue, VALUE_TABLE } from "./subtask-snapshot.ts"
+import { VALUE_TABLE } from "./subtask-snapshot.ts"
 
 /** bench/windows.bench.ts takes 150,000, and measures. */
 const KEYS = 10_000
@@ -47,13 +48,16 @@ class Burst {
       },
       ...{ subtask: 0, keyGroups: 128, pressure, metrics, writers: [] },
       operators: [operator, sink as Operator],
+      ...{ trackChanges: false, backend: heapBackend },
       now: () => this.nowMs,
+      processingTimeMs: () => this.nowMs,
       wake: () => undefined,
     })
     this.subtask = new Subtask({
       ...{ vertex: 0, subtask: 0, input: this.input, chain: this.chain, outputs: [], metrics, keyGroups: 128 },
       channels: { sent: [], received: [] },
-      startedMs: 0,
+      ...{ startedMs: 0, incremental: false },
+      outputCut: () => undefined,
       wake: () => undefined,
       createPart: async () =>
         ({
@@ -108,6 +112,9 @@ class OneWatermark implements SubtaskInput {
     this.onPass()
     return { progress: undefined, received: [] }
   }
+  readonly barrierDeadlineMs = Number.POSITIVE_INFINITY
+  readonly notice = () => undefined
+  readonly report = () => ({}) as never
   readonly abortCheckpoint = () => undefined
   readonly stop = () => undefined
   readonly close = () => undefined
