@@ -19,8 +19,9 @@ export class SliceKey<K extends Key, Acc> {
   readonly openedIn: number
   /** Of what is saved beside the slices. */
   epoch: number
-  /** By rising start. */
+  /** By rising start. Those before `head` are gone: taking each out of a long list would cost more than all the rest. */
   readonly slices: SliceEntry<Acc>[] = []
+  head = 0
   /** Derived. */
   stacks: TwoStacks<Acc> | undefined
   /** The end of the next window that fires; +Infinity when there is none. */
@@ -40,6 +41,10 @@ export class SliceKey<K extends Key, Acc> {
     this.sequence = sequence
     this.openedIn = epoch
     this.epoch = epoch
+  }
+
+  get oldest(): SliceEntry<Acc> | undefined {
+    return this.slices[this.head]
   }
 
   get next(): number {

@@ -16,6 +16,9 @@ import { placeOf } from "./_two-stacks.ts"
 
 /** A Map may not hold more than 2^24 entries. */
 const SHARDS = 8
+/** Slices that are gone are taken out of a key's list when they are so many, and an eighth of it. */
+const MIN_GONE = 32
+const MOST_GONE = 8
 
 /** Where a pass over the keys stands that fires one window for each. */
 export interface Pass {
@@ -120,11 +123,16 @@ export class SliceTable<K extends Key, Acc> implements StateTable {
   /** Removes the oldest `count` slices, and the key with the last of them. */
   removeSlices(of: SliceKey<K, Acc>, count: number): void {
     const { key, keyHash } = of
-    for (const slice of of.slices.splice(0, count)) {
+    for (const end = of.head + count; of.head < end; of.head++) {
+      const slice = of.slices[of.head]!
       this.#capture?.touch(of, slice)
       if (slice.openedIn < this.epoch) this.#removed?.push({ key, keyHash, namespace: slice.start })
     }
-    if (of.slices.length > 0) return
+    if (of.head >= MIN_GONE && of.head * MOST_GONE >= of.slices.length) {
+      of.slices.splice(0, of.head)
+      of.head = 0
+    }
+    if (of.oldest !== undefined) return
     this.#capture?.touchKey(of)
     if (of.openedIn < this.epoch) this.#removed?.push({ key, keyHash, namespace: null })
     of.gone = true
@@ -289,7 +297,7 @@ class SliceCapture<K extends Key, Acc> implements TableCapture {
           this.#rowDone = true
           left -= 1
         }
-        let place = placeOf(of.slices, this.#after)
+        let place = Math.max(of.head, placeOf(of.slices, this.#after))
         for (; place < of.slices.length && left > 0; place++, left--) {
           const slice = of.slices[place]!
           this.#after = slice.start + 1

@@ -99,7 +99,7 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
   /** Accumulators held, over all keys: slices, not what is derived of them. */
   get accumulators(): number {
     let accumulators = 0
-    for (const { slices } of this.#table.keys) accumulators += slices.length
+    for (const { slices, head } of this.#table.keys) accumulators += slices.length - head
     return accumulators
   }
 
@@ -243,9 +243,9 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
   }
 
   #expire(of: SliceKey<K, Acc>, end: number): void {
-    let gone = 0
-    while (gone < of.slices.length && this.#assigner.lastEndOf(of.slices[gone]!.start) + this.#latenessMs <= end) gone++
-    this.#table.removeSlices(of, gone)
+    let last = of.head
+    while (last < of.slices.length && this.#assigner.lastEndOf(of.slices[last]!.start) + this.#latenessMs <= end) last++
+    this.#table.removeSlices(of, last - of.head)
     of.expiry = this.#expiryOf(of)
     if (of.firings === undefined) return
     this.#table.touchKey(of)
@@ -311,8 +311,7 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
 
   /** The first window with records of the key that ends after `end`. */
   #nextEndAfter(of: SliceKey<K, Acc>, end: number): number {
-    const { slices } = of
-    const oldest = slices[0]
+    const { slices, oldest } = of
     if (oldest === undefined) return Number.POSITIVE_INFINITY
     const next = this.#firstEndAfter(oldest.start, end - 1)
     const first = slices[placeOf(slices, this.#assigner.startOf(next))]
@@ -329,7 +328,7 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
   }
 
   #expiryOf(of: SliceKey<K, Acc>): number {
-    const oldest = of.slices[0]
+    const { oldest } = of
     return oldest === undefined ? Number.POSITIVE_INFINITY : this.#assigner.lastEndOf(oldest.start) + this.#latenessMs
   }
 

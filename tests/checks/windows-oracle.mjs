@@ -32,12 +32,15 @@ const ORACLES = {
     FROM flights GROUP BY airport, "start"`,
   sliding: `SELECT airport, ms // ${10 * MINUTE} * ${10 * MINUTE} - i * ${10 * MINUTE} AS "start", "start" + ${180 * MINUTE} AS "end", ${TOTALS}
     FROM flights, range(18) slots(i) GROUP BY airport, "start"`,
-  sessions: `WITH gaps AS (
-      SELECT *, ms - lag(ms) OVER (PARTITION BY airport ORDER BY ms) > ${20 * MINUTE} AS breaks FROM flights
+  sessions: `WITH instants AS (
+      SELECT airport, ms, count(*) AS flights, sum(delay) AS delay, max(delay) AS worst FROM flights GROUP BY airport, ms
+    ), gaps AS (
+      SELECT *, CASE WHEN ms - lag(ms) OVER (PARTITION BY airport ORDER BY ms) > ${20 * MINUTE} THEN 1 ELSE 0 END AS breaks FROM instants
     ), numbered AS (
-      SELECT *, count(*) FILTER (breaks) OVER (PARTITION BY airport ORDER BY ms) AS number FROM gaps
+      SELECT *, sum(breaks) OVER (PARTITION BY airport ORDER BY ms ROWS UNBOUNDED PRECEDING) AS number FROM gaps
     )
-    SELECT airport, min(ms) AS "start", max(ms) + ${20 * MINUTE} AS "end", ${TOTALS} FROM numbered GROUP BY airport, number`,
+    SELECT airport, min(ms) AS "start", max(ms) + ${20 * MINUTE} AS "end",
+      sum(flights)::BIGINT AS flights, sum(delay)::BIGINT AS delay, max(worst)::BIGINT AS worst FROM numbered GROUP BY airport, number`,
   monthly: `SELECT airport, "start", "end", ${TOTALS}
     FROM flights JOIN (VALUES ${MONTHS}) months("start", "end") ON ms >= "start" AND ms < "end" GROUP BY airport, "start", "end"`,
 }
