@@ -3,7 +3,7 @@
  * to a step? Does memory come back when windows are gone?
  * Topology: one operator, fed by hand on one thread: no channels, no codecs.
  * Baseline: tumbling windows of an hour over the same records. Bounds: sliding an hour by a second at most 3 times that per record,
- * results aside; no piece of the burst above 5 ms at the 99th percentile, the heap back within 20 % of where it began.
+ * results aside; 99 pieces of 100 of the burst below 5 ms, the heap back within 20 % of where it began.
  */
 import type { Operator, OperatorContext } from "../src/contracts/index.ts"
 import { combineAggregates, count, max, sum } from "../src/operators/index.ts"
@@ -125,9 +125,9 @@ function burst(name: string, assigner: WindowAssigner<Hit>, windows: number, rep
   }
   const piecesMs: number[] = []
   const piece = (fire: () => void) => {
-    const fromMs = performance.now()
+    const fromMs = cpuMs()
     fire()
-    piecesMs.push(performance.now() - fromMs)
+    piecesMs.push(cpuMs() - fromMs)
   }
   piece(() => operator.onWatermark!(100, out))
   while (operator.firing === true) piece(() => operator.resume!(out))
@@ -135,7 +135,7 @@ function burst(name: string, assigner: WindowAssigner<Hit>, windows: number, rep
   const p99 = sorted[Math.floor(sorted.length * 0.99)]!
   report(
     `burst of ${windows} ${name} keys: ${results} results in ${sorted.length} pieces, median ${median(sorted).toFixed(2)} ms, ` +
-      `p99 ${p99.toFixed(2)} ms, longest ${sorted.at(-1)!.toFixed(2)} ms; a barrier waits for one piece`,
+      `p99 ${p99.toFixed(2)} ms, longest ${sorted.at(-1)!.toFixed(2)} ms of CPU, the collector's included; a barrier waits for one piece`,
   )
   check(results >= windows, `${results} results of ${windows} windows`)
   // Of a machine that does other things the small size says nothing.

@@ -21,6 +21,8 @@ export interface SliceWindowOptions<In, K extends Key, Acc, R, Out> {
 const BUDGET = 4_096
 const COST_OF_RESULT = 16
 const COST_OF_MERGE = 3
+/** Up to so many slices need no stacks. */
+const FEW_SLICES = 6
 /** Beside a result while a capture runs: slices that go are handed over. */
 const COST_OF_CAPTURE = 112
 
@@ -231,15 +233,31 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
     let cost = COST_OF_RESULT + (this.#table.capturing ? COST_OF_CAPTURE : 0)
     if (of.nextEnd === end) {
       const { start } = this.#window
-      of.stacks ??= new TwoStacks(this.#merging)
-      const before = of.stacks.work
-      const accumulator = of.stacks.query(of.slices, placeOf(of.slices, start), start, end)
-      cost += COST_OF_MERGE * (of.stacks.work - before)
+      const first = placeOf(of.slices, start)
+      let accumulator: Acc
+      if (of.stacks === undefined && placeOf(of.slices, end) - first <= FEW_SLICES) {
+        accumulator = this.#combineFew(of, first, end)
+      } else {
+        of.stacks ??= new TwoStacks(this.#merging)
+        const before = of.stacks.work
+        accumulator = of.stacks.query(of.slices, first, start, end)
+        cost += COST_OF_MERGE * (of.stacks.work - before)
+      }
       this.#emit(of, this.#window, accumulator, "on-time", 0, out)
       of.nextEnd = this.#nextEndAfter(of, end)
     }
     if (of.expiry <= end) this.#expire(of, end)
     return cost
+  }
+
+  /** A window of so few slices is put together as fast as it is looked up, and most keys have few records. */
+  #combineFew(of: SliceKey<K, Acc>, first: number, end: number): Acc {
+    const { merge, copy } = this.#merging
+    let sum = copy(of.slices[first]!.accumulator)
+    for (let index = first + 1; index < of.slices.length && of.slices[index]!.start < end; index++) {
+      sum = merge(sum, copy(of.slices[index]!.accumulator))
+    }
+    return sum
   }
 
   #expire(of: SliceKey<K, Acc>, end: number): void {
