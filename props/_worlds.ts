@@ -63,7 +63,7 @@ export async function runWorld(
   tally: Tally,
   refuse: Outside["refuse"] = () => undefined,
 ): Promise<Ran> {
-  const outside = new Outside()
+  const outside = new Outside({ writeMs: world.writeMs })
   outside.refuse = refuse
   const { parallelism, workers, schedule, faults, capacityRecords } = world
   const simulation = await simulate({

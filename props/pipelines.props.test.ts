@@ -55,6 +55,7 @@ const fairWorld: WorldSpec = {
   minPauseMs: 0,
   retain: 1,
   incremental: false,
+  writeMs: 0,
   capacityRecords: 1,
 }
 /** Checkpoints that take longer than their interval follow each other without a gap: a source never came to say that it had ended. */

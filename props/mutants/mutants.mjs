@@ -174,14 +174,14 @@ export const MUTANTS = [
     file: "src/snapshot/store/checkpoint-store.ts",
     find: "    throw fenced(attempt, this.#attempt)\n",
     replace: "",
-    props: STORE,
+    props: ["store-fences"],
   },
   {
     name: "store: goes back behind what sinks have committed",
     file: "src/snapshot/store/checkpoint-store.ts",
     find: "if (repeats && !allowRepeat) throw committedDamaged",
     replace: "if (repeats && allowRepeat) throw committedDamaged",
-    props: STORE,
+    props: ["store-fences"],
   },
   // Time and state
   {
@@ -256,14 +256,6 @@ export const MUTANTS = [
     props: ["windows", "window-kinds"],
   },
   // Rings
-  {
-    name: "ring: published before it is written",
-    file: "src/mailbox/spsc-ring.ts",
-    find: "    this.#writeHeader(at, kind, FLAG_FIRST | FLAG_LAST | aligned, bytes, 0, bytes)\n    const { dataView } = this.#memory",
-    replace:
-      "    Atomics.store(this.#memory.words, Word.PUBLISHED, (this.#published + frameBytes) | 0)\n    this.#writeHeader(at, kind, FLAG_FIRST | FLAG_LAST | aligned, bytes, 0, bytes)\n    const { dataView } = this.#memory",
-    props: ["ring"],
-  },
   {
     name: "ring: more records than there is credit for",
     file: "src/mailbox/spsc-ring.ts",

@@ -337,7 +337,7 @@ class Prover {
   }
 
   #plain(splits: Case["splits"], trace?: OperatorTrace): Promise<Ran> {
-    return this.#run(splits, AT_ONCE, trace, (graph, outside) => ({
+    return this.#run(splits, AT_ONCE, 0, trace, (graph, outside) => ({
       graph,
       outside,
       parallelism: 1,
@@ -351,7 +351,7 @@ class Prover {
 
   #simulate({ splits, pace, world, mode }: Case, keepsLog: boolean): Promise<Ran> {
     const { parallelism, workers, schedule, faults, capacityRecords } = world
-    return this.#run(splits, pace, undefined, (graph, outside) => ({
+    return this.#run(splits, pace, world.writeMs, undefined, (graph, outside) => ({
       graph,
       outside,
       parallelism,
@@ -367,11 +367,12 @@ class Prover {
   async #run(
     splits: Case["splits"],
     pace: Pace,
+    writeMs: number,
     trace: OperatorTrace | undefined,
     optionsOf: (graph: () => LogicalGraph, outside: Outside) => Parameters<typeof simulate>[0],
   ): Promise<Ran> {
     const { sinks = {} } = this.#options
-    const outside = new Outside()
+    const outside = new Outside({ writeMs })
     for (const sink of Object.values(sinks)) sink.reset()
     const simulation = await simulate(optionsOf(() => this.#graph(splits, pace, outside, trace), outside))
     const output = Object.fromEntries(

@@ -13,6 +13,8 @@ export interface WorldSpec extends Pick<SimulationOptions, "parallelism" | "work
   readonly minPauseMs: number
   readonly retain: number
   readonly incremental: boolean
+  /** How long a write to the outside takes, in steps. */
+  readonly writeMs: number
   /** Records a channel holds. */
   readonly capacityRecords: number
 }
@@ -85,6 +87,7 @@ export function worlds(fc: FC, fault: Arbitrary<Fault>, maxFaults: number): Arbi
     minPauseMs: fc.constantFrom(0, 0, 20),
     retain: fc.constantFrom(1, 2, 3),
     incremental: fc.boolean(),
+    writeMs: fc.constantFrom(0, 0, 3, 12),
     capacityRecords: fc.constantFrom(1, 2, 5, 16),
   })
 }

@@ -25,12 +25,20 @@ export class Outside {
   #transactions = 0
   #calls = 0
   #commits = 0
+  /** How long a write takes, in steps; 0: it is done when it returns. */
+  readonly #writeMs: number
+  /** Resolves after so many steps. */
+  pause: (ms: number) => Promise<void> = () => Promise.resolve()
   /** Resolves when a call to the outside may be done. */
   turn: (what: string) => Promise<void> = () => Promise.resolve()
   /** Whether the n-th call, of those that prepare and those that commit, counted from 1, fails; and if so, before or after it has done its work. */
   refuse: (call: number) => "before" | "after" | undefined = () => undefined
   /** Called before something becomes visible. */
   beforeCommit: () => void = () => undefined
+
+  constructor({ writeMs = 0 }: { readonly writeMs?: number } = {}) {
+    this.#writeMs = writeMs
+  }
 
   /** A sink in two phases, as the engine sees it. */
   sink(): Sink<unknown> {
@@ -58,6 +66,7 @@ export class Outside {
         values.forEach((value, index) => {
           rows.push({ value, timeMs: timesMs[index]!, subtask })
         })
+        if (this.#writeMs > 0) return this.pause(this.#writeMs)
       },
       prepareCommit: async (checkpointId) => {
         if (rows.length === 0) return []

@@ -112,6 +112,10 @@ class Simulator {
       },
     })
     options.outside.turn = (what) => this.#main.turn(what)
+    options.outside.pause = (ms) =>
+      new Promise((resolve) => {
+        this.#world.after(ms, resolve)
+      })
     options.outside.beforeCommit = () => this.#checkDecided()
   }
 
