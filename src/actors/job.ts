@@ -123,6 +123,8 @@ export class Job implements JobHandle {
   /** What the user named to start from. */
   #from: FoundPoint | undefined
   #stateDirectory: StateDirectory | undefined
+  /** Its sources could not say at the start what there is to read, for a reason that will not go away: no restart helps. */
+  #hasNoInput = false
   #restarts = 0
   #checkpoints: CheckpointCounts = { completed: 0, failed: 0, last: undefined }
   #status: JobStatus = "deploying"
@@ -555,7 +557,7 @@ export class Job implements JobHandle {
         this.#options.onEvent({ type: "rescale", checkpointId, parallelism: rescale.parallelism })
       } catch (error) {
         if (this.#cancelled !== undefined) throw this.#cancelled
-        if (store === undefined) throw error
+        if (store === undefined || this.#hasNoInput) throw error
         const decision = this.#policy.onFailure(this.#environment.now())
         if (!decision.restart) throw error
         this.#restarts += 1
@@ -585,7 +587,7 @@ export class Job implements JobHandle {
       await durability!.commitOf(manifest, sinks, false)
     // What was prepared for checkpoints that never completed is not committed any more.
     if (store !== undefined) await this.#abortSinks()
-    const splits = await this.#listSplits(manifest)
+    const splits = await this.#findInput(manifest)
     const number = store?.beginAttempt() ?? 1
     const prepared: Record<string, Committable[]> = {}
     const ended: (readonly [SubtaskPlace, SubtaskShare])[] = []
@@ -779,6 +781,16 @@ export class Job implements JobHandle {
   }
 
   /** By source vertex: as the checkpoint has them, or from the beginning. */
+  /** A file that is not there when a job is started is a mistake to be shown at once; later it may be a disk that comes back. */
+  async #findInput(manifest: Manifest | undefined): Promise<ReadonlyMap<number, SplitCoordinator>> {
+    try {
+      return await this.#listSplits(manifest)
+    } catch (error) {
+      this.#hasNoInput = this.#restarts === 0 && error instanceof EngineError && !error.retriable
+      throw error
+    }
+  }
+
   async #listSplits(manifest: Manifest | undefined): Promise<ReadonlyMap<number, SplitCoordinator>> {
     const splits = new Map<number, SplitCoordinator>()
     const claimed: ClaimedSplit[] = []

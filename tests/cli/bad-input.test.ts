@@ -89,6 +89,12 @@ test("a missing input file ends with exit code 2 or 1, its path and a remedy", a
   expect(stderr).toContain("SOURCE_FILE_MISSING")
   expect(stderr).toContain("inputs.ndjson")
   expect(stderr).toContain("input.ndjson")
+  // With checkpoints too: no restart would find it.
+  const checkpoints = ["--checkpoints", join(dir, "checkpoints-missing")]
+  const again = await millrace("run", join(FIXTURES, "read-ndjson.ts"), ...args, ...checkpoints)
+  expect(again.code).toBe(1)
+  expect(again.stderr).toContain("SOURCE_FILE_MISSING")
+  expect(again.stderr).not.toContain("restart")
 })
 
 test("an unknown option, command and param ask: did you mean", async () => {
