@@ -45,6 +45,11 @@ export interface RunOptions {
   readonly restart?: RestartPolicySpec
   /** Of a process that goes on for one that died, whose checkpoints it has: set by the supervisor process of `millrace run`. */
   readonly resumed?: { readonly restarts: number; readonly failuresInARow: number; readonly cause: string }
+  /**
+   * Names the command that this process works for; those that go on for it have the same. So one of them that finds the job
+   * ended by its own command ends too, where a new command begins anew. Set by the supervisor process of `millrace run`.
+   */
+  readonly command?: string
   /** Is told of checkpoints, restarts and warnings. */
   readonly onEvent?: (event: JobEvent) => void
   /** Receives lines that the pipeline prints. Default: standard output. */
@@ -132,6 +137,8 @@ export type JobEvent =
       readonly from: "checkpoint" | "claims" | "beginning"
       readonly checkpointId: number | undefined
     }
+  /** The process that this one goes on for had brought the job to its end, and died of this cause: nothing is left to do. */
+  | { readonly type: "had-ended"; readonly cause: string }
   /** A savepoint is complete. */
   | ({ readonly type: "savepoint" } & Savepoint)
   /** The job goes on from this checkpoint at another parallelism. */

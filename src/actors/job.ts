@@ -51,6 +51,7 @@ export interface JobOptions {
   readonly from: string | undefined
   /** The process before this one died. */
   readonly resumed: RunOptions["resumed"]
+  readonly command: RunOptions["command"]
   /** The plan with other parallelism of some operators. @throws {EngineError} PLAN_* */
   replan(parallelism: Readonly<Record<string, number>>): PhysicalPlan
   /** Threads for one attempt at a plan, of which operators were given another parallelism. */
@@ -394,16 +395,22 @@ export class Job implements JobHandle {
         const { StateDirectory } = await import("./state-directory.ts")
         this.#stateDirectory = await StateDirectory.create(this.#options.stateOnDisk)
       }
+      await this.#openStore()
+      if (this.#hadEnded()) {
+        await this.#options.release()
+        await this.#stateDirectory?.remove()
+        await this.#store?.close()
+        this.#succeed()
+        return
+      }
       const start = await this.#open()
       if (start.manifest !== undefined) this.#checkCompatible(start.manifest)
+      await this.#beginRun()
       for (const { sink, context } of this.#sinks()) await sink.prepare?.(context)
       await this.#attempts(start)
       // What came after the savepoint is not committed any more; the next start goes on from it.
       if (this.#suspension !== undefined) await this.#abortSinks()
-      else {
-        await this.#claims?.remove()
-        await this.#noteEnd()
-      }
+      else await this.#noteEnd()
       await this.#from?.release()
       await this.#stateDirectory?.remove()
       await this.#store?.close()
@@ -438,33 +445,61 @@ export class Job implements JobHandle {
     }
   }
 
-  /** Opens the checkpoint directory, if there is one, and finds where to begin. */
-  async #open(): Promise<Start> {
+  /** Opens the checkpoint directory, if there is one. */
+  async #openStore(): Promise<void> {
     const { checkpoints, onEvent, from } = this.#options
-    if (checkpoints === undefined && from === undefined) return { manifest: undefined, directory: "" }
+    if (checkpoints === undefined && from === undefined) return
     const durability = await this.#environment.durability()
     this.#durability = durability
-    if (checkpoints !== undefined)
-      this.#store = await durability.CheckpointStore.open({
-        disk: durability.openDisk(),
-        directory: checkpoints.directory,
-        jobName: this.jobName,
-        retain: checkpoints.retain,
-        owner: durability.lockOwner(this.#environment.uniqueId()),
-        onWarning: (warning) => onEvent({ type: "warning", error: warning }),
-      })
+    if (checkpoints === undefined) return
+    this.#store = await durability.CheckpointStore.open({
+      disk: durability.openDisk(),
+      directory: checkpoints.directory,
+      jobName: this.jobName,
+      retain: checkpoints.retain,
+      owner: durability.lockOwner(this.#environment.uniqueId()),
+      onWarning: (warning) => onEvent({ type: "warning", error: warning }),
+    })
+  }
+
+  /** Whether the process that this one goes on for had brought the job to its end: to begin anew would repeat all output. */
+  #hadEnded(): boolean {
+    const { resumed, command, onEvent } = this.#options
+    if (resumed === undefined || command === undefined || this.#store?.endedBy !== command) return false
+    onEvent({ type: "had-ended", cause: resumed.cause })
+    return true
+  }
+
+  /** Finds where to begin. */
+  async #open(): Promise<Start> {
+    const { checkpoints, from } = this.#options
+    const durability = this.#durability
+    if (durability === undefined) return { manifest: undefined, directory: "" }
     if (from !== undefined) await this.#findFrom(durability, from)
     const start = await this.#newest()
     const { manifest } = start
     if (checkpoints !== undefined)
       await this.#openClaims(durability, checkpoints.delivery ?? "exactly-once", manifest !== undefined)
     this.#reportResumed(manifest)
-    this.#runId = manifest?.runId ?? this.#claims?.runId ?? this.#runId
+    this.#runId = manifest?.runId ?? this.#claims?.runId ?? this.#store?.runId ?? this.#runId
     if (manifest === undefined) return start
     this.#keepRescaled(manifest)
     // Refused before anything is started, and not tried again.
     durability.restoreTaskOf(manifest, start.directory, this.#plan)
     return start
+  }
+
+  /**
+   * Notes the run before sinks prepare anything in its name, so that a process killed before the first checkpoint leaves
+   * nothing that the next one does not know of. That one goes on with the run, or, started from a savepoint, ends it here.
+   */
+  async #beginRun(): Promise<void> {
+    const store = this.#store
+    if (store === undefined) return
+    const { runId } = store
+    // It published nothing, or it would be gone on with.
+    if (runId !== undefined && runId !== this.#runId) await this.#abortSinks(runId)
+    await store.beginRun(this.#runId)
   }
 
   #reportResumed(manifest: Manifest | undefined): void {
@@ -483,8 +518,13 @@ export class Job implements JobHandle {
   /** At most once keeps claims where others keep checkpoints. */
   async #openClaims({ ClaimLog, openDisk }: Durability, delivery: Delivery, hasCheckpoints: boolean): Promise<void> {
     const disk = openDisk()
-    const { folder } = this.#store!
-    const claimed = await ClaimLog.exists({ disk, folder })
+    const { folder, finished } = this.#store!
+    let claimed = await ClaimLog.exists({ disk, folder })
+    if (claimed && finished) {
+      // Of a job that ended, by a process that died before it had removed them.
+      await (await ClaimLog.open({ disk, folder, jobName: this.jobName })).remove()
+      claimed = false
+    }
     const atMostOnce = delivery === "at-most-once"
     if (atMostOnce ? hasCheckpoints : claimed) throw deliveryChanged(delivery, folder)
     if (atMostOnce) this.#claims = await ClaimLog.open({ disk, folder, jobName: this.jobName })
@@ -533,11 +573,14 @@ export class Job implements JobHandle {
    */
   async #noteEnd(): Promise<void> {
     try {
-      await this.#store?.markFinished()
+      await this.#store?.markFinished(this.#options.command)
+      // Only now: without its claims a job that is not noted as ended would begin anew.
+      await this.#claims?.remove()
     } catch (error) {
       if (!(error instanceof EngineError) || error.code !== "CHECKPOINT_WRITE_FAILED") throw error
       this.#options.onEvent({ type: "warning", error })
     }
+    await this.#claims?.close()
   }
 
   /** Attempts until one comes to its end, or the policy has had enough. */
@@ -816,7 +859,7 @@ export class Job implements JobHandle {
     return this.#plan.vertices.flatMap((vertex) => vertex.operators)
   }
 
-  #sinks(): PlannedSink[] {
+  #sinks(runId = this.#runId): PlannedSink[] {
     return this.#plan.vertices.flatMap(({ operators, parallelism }) =>
       operators.flatMap(({ id, node }) =>
         node.role.type === "sink"
@@ -824,7 +867,7 @@ export class Job implements JobHandle {
               {
                 id,
                 sink: node.role.sink,
-                context: { jobName: this.jobName, runId: this.runId, operatorId: id, parallelism },
+                context: { jobName: this.jobName, runId, operatorId: id, parallelism },
               },
             ]
           : [],
@@ -833,8 +876,8 @@ export class Job implements JobHandle {
   }
 
   /** Removes what was not committed. What goes wrong here is said beside the failure that led here, never in its place. */
-  async #abortSinks(): Promise<void> {
-    for (const { sink, context } of this.#sinks()) {
+  async #abortSinks(runId = this.#runId): Promise<void> {
+    for (const { sink, context } of this.#sinks(runId)) {
       try {
         await sink.abort?.(context)
       } catch (error) {

@@ -121,6 +121,7 @@ function jobOptions(
     replan: (parallelism) => planJob(graph, planOptionsOf(options, workers, parallelism)),
     from: options.from,
     resumed: options.resumed,
+    command: options.command,
     environment: realEnvironment,
     heartbeatTimeoutMs: heartbeatTimeoutOf(options),
     print: options.print ?? ((line) => void process.stdout.write(`${line}\n`)),

@@ -81,6 +81,7 @@ export async function runCommand({ io, run, file, values, verbose }: RunCommand)
   try {
     const options = {
       ...jobOptions(values),
+      ...(supervision === undefined ? {} : { command: supervision.command }),
       ...(supervision?.resumed === undefined ? {} : { resumed: supervision.resumed }),
       signal: aborter.signal,
       print: (line: string) => display.print(line),
@@ -128,6 +129,8 @@ export function eventText(event: JobEvent): string | undefined {
       return undefined
     case "warning":
       return `warning: ${event.error.message}`
+    case "had-ended":
+      return `the job had ended and everything is committed: its process was ended by ${event.cause} before it could say so`
     case "savepoint":
       return `savepoint ${event.checkpointId} in ${event.directory}`
     case "rescale":

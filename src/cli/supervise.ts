@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
+import { randomUUID } from "node:crypto"
 import { constants } from "node:os"
 import { EngineError } from "../errors/index.ts"
 // By its file: this process must not load the engine.
@@ -7,7 +8,7 @@ import { plain } from "./_terminal.ts"
 import type { Io } from "./io.ts"
 import type { OptionValues } from "./parse-command-line.ts"
 import { printError } from "./print-error.ts"
-import type { FromEngine, Resumed, ToEngine } from "./supervised.ts"
+import type { FromEngine, Resumed, Supervised, ToEngine } from "./supervised.ts"
 
 const FAILED = 1
 const CANCELLED = 130
@@ -36,6 +37,7 @@ export function isSupervised(values: OptionValues, env: Io["env"]): boolean {
  * - Signals are handed on as messages; the engine counts what it got by either way, so one that the whole group gets counts once.
  * - What the engine ends with by itself is passed on. Deaths count under the same policy as failures within the engine, and a
  *   checkpoint that completes begins the count anew.
+ * - An engine that dies when the job has ended, and has not said so, is followed by one that says so and does nothing.
  * - When this process dies, its engine ends: it sees the channel close.
  *
  * @returns the exit code
@@ -50,6 +52,7 @@ export async function supervise(
     Math.random,
   )
   const tally = { restarts: 0, failuresInARow: 0 }
+  const command = randomUUID()
   let engine: ChildProcess | undefined
   let signals = 0
   let interrupt = (): void => undefined
@@ -60,7 +63,7 @@ export async function supervise(
   })
   try {
     for (let resumed: Resumed | undefined; ; ) {
-      engine = startEngine(args, io, resumed)
+      engine = startEngine(args, io, { command, ...(resumed === undefined ? {} : { resumed }) })
       const { code, signal } = await endOf(engine, (message) => follow(message, policy, tally))
       engine = undefined
       if (code !== null && !ABORT_CODES.includes(code)) return code
@@ -91,10 +94,10 @@ export async function supervise(
   }
 }
 
-function startEngine(args: readonly string[], io: Io, resumed: Resumed | undefined): ChildProcess {
+function startEngine(args: readonly string[], io: Io, supervised: Supervised): ChildProcess {
   return spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
-    env: { ...io.env, MILLRACE_SUPERVISED: JSON.stringify(resumed ?? {}) },
+    env: { ...io.env, MILLRACE_SUPERVISED: JSON.stringify(supervised) },
   })
 }
 

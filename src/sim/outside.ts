@@ -54,9 +54,9 @@ export class Outside {
     return this.committed.get(operatorId) ?? []
   }
 
-  /** Transactions of a run that are neither committed nor aborted. */
-  openOf(runId: string): readonly string[] {
-    return [...this.#prepared].filter(([, transaction]) => transaction.runId === runId).map(([id]) => id)
+  /** Transactions that are neither committed nor aborted. */
+  get open(): readonly string[] {
+    return [...this.#prepared.keys()]
   }
 
   #writer(runId: string, operatorId: string, subtask: number): SinkWriter<unknown> {

@@ -82,4 +82,25 @@ describe("simulate()", () => {
     expect(other.last).toEqual(TOTAL)
     expect(first.rows).toBe(60)
   })
+
+  it("does not begin anew, and leaves no transaction open, wherever the process crashes around its first checkpoint and its end", async () => {
+    const { simulation } = await runSums(SLOW, [])
+    const moments = Array.from({ length: simulation.steps }, (_, step) => step)
+    const wanted = [...moments.filter((step) => step % 8 === 0 && step < 160), ...moments.slice(-24)]
+    for (const step of wanted) {
+      const {
+        simulation: crashed,
+        last,
+        rows,
+      } = await runSums(SLOW, [{ kind: "crash", at: { after: "start", nth: 1, steps: step }, keep: step }])
+      expect({ step, error: crashed.error, complaints: crashed.complaints, last, rows }).toEqual({
+        step,
+        error: undefined,
+        complaints: [],
+        last: TOTAL,
+        rows: 60,
+      })
+      expect(crashed.faults.crashes).toBe(1)
+    }
+  })
 })

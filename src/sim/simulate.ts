@@ -38,7 +38,7 @@ export interface SimulationOptions {
 }
 
 export interface Simulation {
-  /** Undefined when the job failed, or when it had ended and its process crashed before it could say so. */
+  /** Undefined when the job failed. */
   readonly result: JobResult | undefined
   /** Why the job failed; SIMULATION_STUCK when it did not come to an end. */
   readonly error: Error | undefined
@@ -93,7 +93,8 @@ class Simulator {
   #processes = 0
   #ids = 0
   #diskCalls = 0
-  #finished = false
+  /** Starts by whoever runs the job: a process that crashes is followed by one of the same command, as by a supervisor. */
+  #commands = 1
   /** In this process. */
   #diskFailed = false
   readonly #count = { kills: 0, crashes: 0, disk: 0, checkpoints: 0, failed: 0, restarts: 0 }
@@ -147,14 +148,15 @@ class Simulator {
       )
     }
     watch(process)
-    const over = (): boolean => result !== undefined || error !== undefined || this.#finished
+    const over = (): boolean => result !== undefined || error !== undefined
     while (!over()) {
       const shape = failed === undefined ? await this.#applyFaults(process) : this.#relaunch(failed)
       if (over()) break
       if (shape !== undefined) {
-        if (failed === undefined) shapes.push(shape)
+        const isNewCommand = failed !== undefined
+        if (!isNewCommand) shapes.push(shape)
         failed = undefined
-        process = this.#start(shape)
+        process = this.#start(shape, { isResumed: !isNewCommand })
         watch(process)
       }
       if (world.step()) await undefined
@@ -167,7 +169,7 @@ class Simulator {
     }
     await drain()
     world.clear()
-    if (result !== undefined) this.#checkClosed(result)
+    if (result !== undefined) this.#checkClosed()
     return {
       result,
       error,
@@ -189,7 +191,7 @@ class Simulator {
     return lane
   }
 
-  #start({ parallelism, workers }: Shape): Process {
+  #start({ parallelism, workers }: Shape, { isResumed } = { isResumed: false }): Process {
     const { graph, checkpoints, channelSize, maxRestarts = 100, onProcess } = this.#options
     const world = this.#world
     this.#processes += 1
@@ -233,7 +235,8 @@ class Simulator {
       },
       asked: "",
       from: undefined,
-      resumed: undefined,
+      resumed: isResumed ? { restarts: this.#processes - 1, failuresInARow: 0, cause: "a crash" } : undefined,
+      command: String(this.#commands),
       replan: (set) =>
         planJob(graph(), {
           parallelism,
@@ -271,6 +274,7 @@ class Simulator {
   }
 
   #relaunch(shape: Shape): Shape {
+    this.#commands += 1
     this.#world.note("the job has failed and is started again")
     this.#newProcess()
     return shape
@@ -303,27 +307,20 @@ class Simulator {
       this.#count.crashes += 1
       world.note("the process crashes")
       this.#newProcess()
-      await this.#crashDisk(fault.keep)
+      this.#crashDisk(fault.keep)
       return fault.shape ?? this.#options
     }
     return undefined
   }
 
-  /** The disk as a crash leaves it. A job that had ended, and could not say so any more, is not started again. */
-  async #crashDisk(keep: number): Promise<void> {
+  /** The disk as a crash leaves it. */
+  #crashDisk(keep: number): void {
     const random = keep === 0 ? undefined : seededRandom(keep)
     this.#disk.crash(({ bytes }) => {
       if (random === undefined) return false
       const draw = random()
       return draw < 0.4 ? false : draw < 0.8 || bytes === 0 ? true : Math.floor(random() * bytes)
     })
-    const store = await durability.CheckpointStore.open({
-      disk: this.#disk.clone(),
-      directory: DIRECTORY,
-      jobName: this.#options.graph().jobName,
-      owner: { pid: 1, started: "s", token: "look", isAlive: () => false },
-    })
-    this.#finished = store.finished
   }
 
   #diskFault(): SimFault | undefined {
@@ -347,13 +344,10 @@ class Simulator {
     this.#options.outside.complaints.push(`OUT-2: a commit while ${undecided.path} may be lost in a crash`)
   }
 
-  /**
-   * OUT-5: a job that has ended leaves nothing behind. Of its last run: one that crashes before its first checkpoint is followed
-   * by a run of another name, which does not know of it.
-   */
-  #checkClosed({ runId }: JobResult): void {
+  /** OUT-5: a job that has ended leaves nothing behind, of whichever run. */
+  #checkClosed(): void {
     const { outside } = this.#options
-    const open = outside.openOf(runId)
+    const { open } = outside
     if (open.length === 0) return
     outside.complaints.push(`OUT-5: the job has ended, and ${open.join(", ")} are neither committed nor aborted`)
   }

@@ -96,6 +96,15 @@ test("so is one that V8 aborts for lack of memory", async () => {
   expect(written()).toEqual(expected())
 })
 
+test("one that dies when its job has ended is followed by one that says so, and does not begin anew", async () => {
+  const { code, stderr } = await start("at-the-end", "--param", "count=600")
+  expect(stderr).toContain("ended by SIGKILL; it is started again")
+  expect(stderr).toContain("the job had ended and everything is committed")
+  expect(stderr).not.toMatch(/restart 1 from/)
+  expect(code).toBe(0)
+  expect(written()).toHaveLength(60)
+})
+
 test("one that dies again and again is given up as the policy says", async () => {
   const { code, stderr } = await start("always", "--restarts", "2")
   expect(code).toBe(1)

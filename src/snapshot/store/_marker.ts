@@ -17,9 +17,20 @@ export interface Marker {
   readonly highest: number
   /** The directory of the savepoint that is `committed`, when it is not among the store's own. Null otherwise. */
   readonly elsewhere: string | null
+  /** The run that has begun here and not ended: sinks may have prepared output in its name. Null: none. */
+  readonly run: string | null
+  /** The command that brought the job to its end, in the words of whoever started it. Null when it has not ended, or nobody said. */
+  readonly endedBy: string | null
 }
 
-export const NO_MARKER: Marker = { committed: null, finished: null, highest: 0, elsewhere: null }
+export const NO_MARKER: Marker = {
+  committed: null,
+  finished: null,
+  highest: 0,
+  elsewhere: null,
+  run: null,
+  endedBy: null,
+}
 
 const FILE = "marker.json"
 const FORMAT_VERSION = 1
@@ -47,6 +58,8 @@ export async function readMarker(disk: Disk, folder: string, jobName: string): P
         finished: fields.integerOrNull("finished"),
         highest: fields.integer("highest"),
         elsewhere: fields.has("elsewhere") ? fields.text("elsewhere") : null,
+        run: fields.has("run") ? fields.text("run") : null,
+        endedBy: fields.has("endedBy") ? fields.text("endedBy") : null,
       }
     })
   } catch (error) {
@@ -60,8 +73,15 @@ export async function writeMarker(disk: Disk, folder: string, jobName: string, m
   const path = `${folder}/${FILE}`
   const temporary = `${path}.tmp`
   await removeIfThere(disk, temporary)
-  const { elsewhere, ...rest } = marker
-  const fields = { formatVersion: FORMAT_VERSION, jobName, ...rest, ...(elsewhere === null ? {} : { elsewhere }) }
+  const { elsewhere, run, endedBy, ...always } = marker
+  const fields = {
+    formatVersion: FORMAT_VERSION,
+    jobName,
+    ...always,
+    ...(elsewhere === null ? {} : { elsewhere }),
+    ...(run === null ? {} : { run }),
+    ...(endedBy === null ? {} : { endedBy }),
+  }
   await writeDurably(disk, temporary, seal(jsonText(fields)))
   await disk.rename(temporary, path)
   await disk.syncDirectory(folder)

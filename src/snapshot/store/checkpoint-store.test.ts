@@ -34,6 +34,42 @@ function filesIn(disk: SimDisk, folder: string): readonly string[] {
     .map((file) => file.slice(FOLDER.length + folder.length + 2))
 }
 
+describe("CheckpointStore.beginRun()", () => {
+  test("makes the run known to the next process before anything is published, and until the job ends", async () => {
+    const disk = new SimDisk()
+    const store = await startStore(disk)
+    expect(store.runId).toBeUndefined()
+    await store.beginRun("run-1")
+    disk.crash(() => false)
+    const again = await startStore(disk)
+    expect(again.runId).toBe("run-1")
+    expect(again.finished).toBe(false)
+    await again.markFinished("command-1")
+    const third = await startStore(disk)
+    expect(third).toMatchObject({ runId: undefined, finished: true, endedBy: "command-1" })
+    // It has begun again: whoever was told of the end must not be told once more.
+    await third.beginRun("run-2")
+    expect(await startStore(disk)).toMatchObject({ runId: "run-2", finished: false, endedBy: undefined })
+  })
+
+  test("writes the marker as docs/formats/checkpoint.md has it", async () => {
+    const disk = new SimDisk()
+    const store = await startStore(disk)
+    await store.beginRun("run-1")
+    const line = (): string =>
+      Buffer.from(disk.peek(`${FOLDER}/marker.json`))
+        .toString()
+        .split("\n")[0]!
+    expect(line()).toBe(
+      '{"formatVersion":1,"jobName":"hourly-delays","committed":null,"finished":null,"highest":0,"run":"run-1"}',
+    )
+    await store.markFinished("command-1")
+    expect(line()).toBe(
+      '{"formatVersion":1,"jobName":"hourly-delays","committed":null,"finished":0,"highest":0,"endedBy":"command-1"}',
+    )
+  })
+})
+
 describe("CheckpointStore.newestSound()", () => {
   test("answers nothing where there is nothing", async () => {
     const store = await openStore(new SimDisk())

@@ -160,8 +160,18 @@ export class CheckpointStore {
 
   /** Whether the job has come to its end here, and has not been started again since: everything is committed. */
   get finished(): boolean {
-    const { finished } = this.#marker
-    return finished !== null && this.#highestId <= finished
+    const { finished, run } = this.#marker
+    return finished !== null && run === null && this.#highestId <= finished
+  }
+
+  /** The command that brought the job to its end here, as `markFinished` was told. */
+  get endedBy(): string | undefined {
+    return this.finished ? (this.#marker.endedBy ?? undefined) : undefined
+  }
+
+  /** The run that has begun here and not ended, whether or not it published anything. */
+  get runId(): string | undefined {
+    return this.#marker.run ?? undefined
   }
 
   /** The highest checkpoint id that has left a trace here: the next one must be greater. 0: none. */
@@ -350,14 +360,30 @@ export class CheckpointStore {
   }
 
   /**
-   * The job has ended and everything is committed: the next start begins anew. Its checkpoints go, its savepoints stay.
+   * A run begins. From now on it is known here, so that whoever comes after a crash finds what its sinks prepared, also when
+   * it published nothing.
    *
    * @throws {EngineError} CHECKPOINT_WRITE_FAILED
    */
-  markFinished(): Promise<void> {
+  beginRun(runId: string): Promise<void> {
+    return this.#exclusive(async () => {
+      invariant(this.#phase === "ready", "a run began before newestSound was asked")
+      if (this.#marker.run === runId) return
+      await this.#mark({ ...this.#marker, run: runId, endedBy: null })
+    })
+  }
+
+  /**
+   * The job has ended and everything is committed: the next start begins anew. Its checkpoints go, its savepoints stay.
+   *
+   * @param by which command brought it there: a process that goes on for one that died finds its own
+   * @throws {EngineError} CHECKPOINT_WRITE_FAILED
+   */
+  markFinished(by?: string): Promise<void> {
     return this.#exclusive(async () => {
       invariant(this.#phase === "ready", "a job ended before newestSound was asked")
-      await this.#mark({ committed: null, finished: this.#highestId, highest: this.#highestId, elsewhere: null })
+      const highest = this.#highestId
+      await this.#mark({ ...NO_MARKER, finished: highest, highest, endedBy: by ?? null })
       await this.#collect(this.#highestId)
     })
   }
