@@ -60,7 +60,7 @@ if (!existsSync(stamp) || statSync(stamp).mtimeMs < sourcesMs) {
     format: "esm",
     platform: "node",
     target: "node20",
-    sourcemap: true,
+    // No source maps: Node would read and parse them all at every start, in every thread. Chunks name their sources.
     logLevel: "warning",
   })
   if (readFileSync(join(dist, "index.js"), "utf8").includes("import.meta.url")) {
