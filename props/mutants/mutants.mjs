@@ -8,6 +8,7 @@ const BARRIERS = ["barriers"]
 const COORDINATOR = ["coordinator"]
 const STORE = ["store"]
 const PIPELINES = ["pipelines"]
+const INTERLEAVINGS = ["exhaustive-ring"]
 
 /** @type {readonly Mutant[]} */
 export const MUTANTS = [
@@ -269,6 +270,82 @@ export const MUTANTS = [
     find: "const skippedBytes = frameBytes <= restBytes ? 0 : restBytes",
     replace: "const skippedBytes = frameBytes <= restBytes + 8 ? 0 : restBytes",
     props: ["ring"],
+  },
+  // Rings and doorbells, between any two accesses of the other thread
+  {
+    name: "ring: published before it is written",
+    file: "src/mailbox/spsc-ring.ts",
+    find: "      const payloadAt = at + FRAME_HEADER_BYTES\n      this.#codec.write(",
+    replace:
+      "      const payloadAt = at + FRAME_HEADER_BYTES\n      Atomics.store(this.#memory.words, Word.PUBLISHED, (this.#published + frameBytes) | 0)\n      this.#codec.write(",
+    props: INTERLEAVINGS,
+  },
+  {
+    name: "ring: one record more than there is credit for",
+    file: "src/mailbox/spsc-ring.ts",
+    find: "inFlight + records > this.#memory.capacityRecords) return false",
+    replace: "inFlight + records > this.#memory.capacityRecords + 1) return false",
+    props: INTERLEAVINGS,
+  },
+  {
+    name: "ring: room is given back before it is read",
+    file: "src/mailbox/spsc-ring.ts",
+    find: "      return this.#decode(payload, records, at)",
+    replace:
+      "      Atomics.store(this.#memory.words, Word.RELEASED, this.#cursor)\n      return this.#decode(payload, records, at)",
+    props: INTERLEAVINGS,
+  },
+  {
+    name: "ring: the receiver is rung before the frame is published",
+    file: "src/mailbox/spsc-ring.ts",
+    find: "    // The one store that publishes:",
+    replace:
+      "    this.#receiverBell.ring()\n    if (frameBytes > 0) return void Atomics.store(this.#memory.words, Word.PUBLISHED, this.#published)\n    // The one store that publishes:",
+    props: INTERLEAVINGS,
+  },
+  {
+    name: "ring: the sender is rung before the credit is given back",
+    file: "src/mailbox/spsc-ring.ts",
+    find: "    Atomics.store(words, Word.RELEASED_UNITS + kind, this.#releasedUnits[kind]!)\n    this.#senderBell.ring()",
+    replace:
+      "    this.#senderBell.ring()\n    Atomics.store(words, Word.RELEASED_UNITS + kind, this.#releasedUnits[kind]!)",
+    props: INTERLEAVINGS,
+  },
+  {
+    name: "announcement: it does not show that it is being written",
+    file: "src/mailbox/_ring-announcement.ts",
+    find: "  Atomics.store(words, Word.ANNOUNCED_SEQUENCE, sequence | 1)\n",
+    replace: "",
+    props: INTERLEAVINGS,
+  },
+  {
+    name: "announcement: the reader does not look whether a newer one came in between",
+    file: "src/mailbox/_ring-announcement.ts",
+    find: "    if (Atomics.load(words, Word.ANNOUNCED_SEQUENCE) !== sequence) return this.#latest\n",
+    replace: "",
+    props: INTERLEAVINGS,
+  },
+  {
+    name: "doorbell: the sleeper waits for a change since its last look, not since before it",
+    file: "src/mailbox/doorbell.ts",
+    find: "waitAsync(this.#words, SEQUENCE, this.#preparedSequence)",
+    replace: "waitAsync(this.#words, SEQUENCE, Atomics.load(this.#words, SEQUENCE))",
+    props: INTERLEAVINGS,
+  },
+  {
+    name: "doorbell: the ringer takes the sleeper's flag down",
+    file: "src/mailbox/doorbell.ts",
+    find: "    Atomics.add(this.#words, SEQUENCE, 1)\n    Atomics.notify(this.#words, SEQUENCE)",
+    replace:
+      "    Atomics.add(this.#words, SEQUENCE, 1)\n    Atomics.notify(this.#words, SEQUENCE)\n    Atomics.store(this.#words, SLEEPING, 0)",
+    props: INTERLEAVINGS,
+  },
+  {
+    name: "doorbell: the ringer does not change the sequence",
+    file: "src/mailbox/doorbell.ts",
+    find: "    Atomics.add(this.#words, SEQUENCE, 1)\n",
+    replace: "",
+    props: INTERLEAVINGS,
   },
   // Whole pipelines
   {

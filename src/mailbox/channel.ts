@@ -83,7 +83,8 @@ export interface ChannelReceiver {
   readonly ready: boolean
   /**
    * The barrier announced last. Costs one load. An element polled before the look that comes behind the announcement's
-   * position means that the look sees the announcement: the sender announces first.
+   * position means that the look sees the announcement: the sender announces first. Unless the sender is replacing it at
+   * that moment: then the look sees the one before, and the newer one rings.
    */
   readonly announcement: Announcement | undefined
   /** Units polled since the start. */
