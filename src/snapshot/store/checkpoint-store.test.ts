@@ -290,6 +290,20 @@ describe("CheckpointStore.publish()", () => {
     expect(filesIn(disk, "parts")).toEqual(["1-1-count-0.part", "1-1-count-1.part", "2-1-count-1.part"])
   })
 
+  test("discard() of checkpoint 1 leaves checkpoint 11 and attempt 11 alone (FLINK-3651)", async () => {
+    const disk = new SimDisk()
+    const store = await startStore(disk)
+    for (const id of [1, 11]) await writeParts(disk, store, id)
+    for (const subtask of [0, 11]) disk.poke(`${FOLDER}/parts/1-11-count-${subtask}.part`, new Uint8Array(3))
+    await store.discard({ checkpointId: 1, attempt: 1 })
+    expect(filesIn(disk, "parts")).toEqual([
+      "1-11-count-0.part",
+      "1-11-count-11.part",
+      "11-1-count-0.part",
+      "11-1-count-1.part",
+    ])
+  })
+
   test("discard() removes the parts of one checkpoint and attempt, without those to be kept", async () => {
     const disk = new SimDisk()
     const store = await startStore(disk)
