@@ -32,7 +32,7 @@ export type Op =
   | { readonly op: "map" | "rebalance" | "rescale" | "split" | "count" | "total"; readonly input: number }
   | { readonly op: "union"; readonly input: number; readonly other: number }
   | { readonly op: "filter" | "flatMap" | "broadcast"; readonly input: number; readonly n: number }
-  | { readonly op: "window" | "timers"; readonly input: number; readonly sizeMs: number }
+  | { readonly op: "window" | "timers"; readonly input: number; readonly sizeMs: number; readonly twoPhase?: boolean }
 export type Stage = Op & { readonly parallelism: number | undefined }
 
 export interface Program {
@@ -83,7 +83,12 @@ const stateless: fc.Arbitrary<Op>[] = [
 ]
 const stateful: fc.Arbitrary<Op>[] = [
   fc.record({ op: fc.constantFrom("count", "total"), input }),
-  fc.record({ op: fc.constantFrom("window", "timers"), input, sizeMs: fc.integer({ min: 1, max: 20 }) }),
+  fc.record({
+    op: fc.constantFrom("window", "timers"),
+    input,
+    sizeMs: fc.integer({ min: 1, max: 20 }),
+    twoPhase: fc.boolean(),
+  }),
 ]
 
 const staged = (op: fc.Arbitrary<Op>): fc.Arbitrary<Stage> =>
@@ -176,15 +181,15 @@ export function buildGraph(program: Program, outside: Outside): LogicalGraph {
               .parallelism(stage.n),
           )
           break
-        case "window":
+        case "window": {
+          const windows = from.keyBy((item) => item.k).window(tumbling(stage.sizeMs))
           own(
-            from
-              .keyBy((item) => item.k)
-              .window(tumbling(stage.sizeMs))
+            (stage.twoPhase === true ? windows.twoPhase() : windows)
               .aggregate({ n: count(), s: sum((item: Item) => item.v) })
               .map(({ key, window, n, s }) => ({ k: key, v: s * 3 + n, t: window.end - 1 })),
           )
           break
+        }
         case "timers":
           own(
             from

@@ -16,6 +16,8 @@ export interface ChainOptions {
   readonly keyGroups: number
   /** Whether "changes" of state can be captured. */
   readonly trackChanges: boolean
+  /** As OperatorContext says. */
+  readonly inexactBarriers?: boolean
   readonly backend: StateBackend
   readonly pressure: Pressure
   readonly metrics: SubtaskMetrics
@@ -46,6 +48,8 @@ export class Chain {
   /** Operators that may fire piece by piece, parents first. */
   readonly #interruptible: readonly Link[]
   readonly #alarmed: readonly Link[]
+  /** Operators that hold records to send less, parents first. */
+  readonly #gathering: readonly Link[]
   readonly #pressure: Pressure
   readonly #head: Output<unknown>
   readonly #headContext: LinkContext
@@ -77,6 +81,7 @@ export class Chain {
     this.#resumable = links.filter((link) => "pending" in link.operator).sort((a, b) => b.depth - a.depth)
     this.#interruptible = links.filter((link) => "firing" in link.operator)
     this.#alarmed = links.filter((link) => link.operator.onAlarm !== undefined)
+    this.#gathering = links.filter((link) => link.operator.flushHeld !== undefined)
     this.#head = links[0]!.entry
     this.#headContext = links[0]!.context
     this.#sinks = links.flatMap((link) =>
@@ -168,6 +173,12 @@ export class Chain {
 
   /** No operator holds output back: the state may be captured, whatever the channels do. As of the last `advance`. */
   get nothingPending(): boolean {
+    return this.#pressure.nothingPending
+  }
+
+  /** Lets operators emit what they hold only to send less. @returns true when nothing is held back */
+  flushHeld(before: "barrier" | "idle"): boolean {
+    for (const link of this.#gathering) link.flushHeld(before)
     return this.#pressure.nothingPending
   }
 
@@ -378,6 +389,11 @@ class Link {
     this.#notePending()
   }
 
+  flushHeld(before: "barrier" | "idle"): void {
+    this.guard(() => this.operator.flushHeld!(before, this.entry.out))
+    this.#notePending()
+  }
+
   resume(): void {
     this.guard(() => this.operator.resume!(this.entry.out))
   }
@@ -504,6 +520,7 @@ class LinkContext implements OperatorContext {
   readonly subtask: number
   readonly parallelism: number
   readonly trackChanges: boolean
+  readonly inexactBarriers: boolean
   keyHash = 0
   watermarkMs = Number.NEGATIVE_INFINITY
   alarmMs = Number.POSITIVE_INFINITY
@@ -519,6 +536,7 @@ class LinkContext implements OperatorContext {
     this.subtask = options.subtask
     this.parallelism = options.vertex.parallelism
     this.trackChanges = options.trackChanges
+    this.inexactBarriers = options.inexactBarriers ?? false
     this.#options = options
   }
 

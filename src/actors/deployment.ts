@@ -191,6 +191,7 @@ async function buildSubtask(
     subtask,
     keyGroups: plan.keyGroups,
     trackChanges: options.incremental,
+    inexactBarriers: options.barrierMode.kind === "at-least-once",
     backend: isKeyed ? await options.openBackend(vertex, subtask) : heapBackend,
     pressure,
     metrics,

@@ -289,7 +289,8 @@ export class Subtask {
     if (!this.#cut.holds) {
       const advanced = this.#chain.advance()
       if (due !== undefined && this.#mayOvertake(due)) {
-        this.#takeCapture(due)
+        // What finds no room is given some in the next step.
+        if (this.#chain.flushHeld("barrier")) this.#takeCapture(due)
         return "progressed"
       }
       if (!advanced) return this.#held(moved || this.#chain.overflowed !== overflowed)
@@ -298,7 +299,7 @@ export class Subtask {
     if (this.#handOnProgress()) moved = true
     else if (due !== undefined) {
       // The sinks may still be at the checkpoint before, which was given up.
-      if (this.#capture === undefined && !this.#cut.underWay) this.#takeCapture(due)
+      if (this.#capture === undefined && !this.#cut.underWay && this.#chain.flushHeld("barrier")) this.#takeCapture(due)
     } else if (this.#cut.holds) {
       // What comes now belongs to the next checkpoint: it waits until the sinks have cut their output.
       this.#noteHeld()
@@ -380,6 +381,8 @@ export class Subtask {
     }
     const idle = input.idle || (ownTime?.idle ?? false)
     if (idle !== this.#sentIdle) {
+      // The receivers do not wait for what is held here once they have the word.
+      if (idle && !this.#chain.flushHeld("idle")) return true
       this.#sentIdle = idle
       // At once, and behind all before it: a record that comes later makes the receiver count this channel again.
       if (idle) for (const channel of this.#outputs) channel.mark(IDLE)

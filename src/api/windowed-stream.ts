@@ -1,12 +1,14 @@
 import type { Aggregate, Operator } from "../contracts/index.ts"
 import { type AggregateResults, type Aggregates, combineAggregates } from "../operators/index.ts"
-import type { LogicalInput } from "../plan/index.ts"
+import type { LogicalInput, LogicalNode } from "../plan/index.ts"
 import type { Key } from "../state/index.ts"
 import { type Duration, durationMs } from "../time/index.ts"
 import {
   checkWindowSpec,
+  createLocalWindowOperator,
   createWindowOperator,
   type Evictor,
+  keyOfLocalResult,
   LATE_TAG,
   type PaneMode,
   type TimeWindow,
@@ -83,6 +85,16 @@ export class WindowedStream<T, K extends Key, Base extends object = KeyAndWindow
   }
 
   /**
+   * Adds records up where they are, before they go to the subtask that has their key: for keys that have a large part of all
+   * records, which would keep one subtask busy while the others wait. Results are the same (sums of fractions may differ in
+   * their last digits). For tumbling, sliding, cumulative and calendar windows of event time, with aggregates or `reduce`.
+   * @throws {EngineError} WINDOW_TWO_PHASE_UNSUPPORTED from what follows, for anything else
+   */
+  twoPhase(): WindowedStream<T, K, Base> {
+    return this.#with({ twoPhase: true })
+  }
+
+  /**
    * One record per pane: `{ key, window: { start, end }, ...results }`, with event time `end - 1`. The usual window has one pane,
    * once the watermark has reached its last millisecond. Records too late for their window are in `late`.
    * @param toRecord makes another record of the results, e.g. with the pane's number and timing
@@ -139,11 +151,30 @@ export class WindowedStream<T, K extends Key, Base extends object = KeyAndWindow
     return new WindowedStream<T, K, Base>(this.#input, { ...this.#spec, ...more })
   }
 
+  /** The first of two phases, with each of the senders. */
+  #addLocals<Acc, R, Out>(content: WindowContent<T, K, Acc, R, Out>): LogicalNode[] {
+    const { graph, inputs } = this.#input
+    const spec = this.#spec
+    return inputs.map(({ node, side, keyOf }) =>
+      graph.add({
+        kind: "window-local",
+        role: {
+          type: "operator",
+          keyed: false,
+          create: () => createLocalWindowOperator(spec, keyOf as (value: unknown) => K, content) as Operator,
+        },
+        inputs: [{ node, side, exchange: "auto", keyOf: undefined }],
+      }),
+    )
+  }
+
   #to<Acc, R, Out>(content: WindowContent<T, K, Acc, R, Out>): WindowResultStream<Out, T> {
-    const { graph, inputs, keyed } = this.#input
+    const { graph, keyed } = this.#input
     const spec = this.#spec
     checkWindowSpec(spec, content.kind)
-    const keyOf = inputs[0]!.keyOf as (value: unknown) => K
+    const keyOf = this.#input.inputs[0]!.keyOf as (value: unknown) => K
+    const locals = spec.twoPhase === true ? this.#addLocals(content) : []
+    const inputs = locals.length > 0 ? locals.map(inputOf) : this.#input.inputs
     const { kind, time } = spec.assigner
     const ends = kind !== "count" && kind !== "global"
     const warning = windowWarning(spec)
@@ -157,9 +188,17 @@ export class WindowedStream<T, K extends Key, Base extends object = KeyAndWindow
       warnings: warning === undefined ? [] : [warning],
       needsEventTime: ends && time === "event",
     })
+    for (const [index, local] of locals.entries()) {
+      local.partOf = { node, suffix: locals.length === 1 ? "local" : `local-${index + 1}` }
+    }
     if (!keyed) node.parallelism = 1
     return new WindowResultStream<Out, T>(graph, [mainOf(node)])
   }
+}
+
+/** Of the first phase, as the second takes it. */
+function inputOf(node: LogicalNode): LogicalInput {
+  return { node, side: undefined, exchange: "auto", keyOf: keyOfLocalResult as (value: unknown) => Key }
 }
 
 /** Begins windows over a stream. */

@@ -21,6 +21,8 @@ export interface OperatorContext {
   readonly watermarkMs: number
   /** Whether checkpoints may hold changes only: the operator's own tables then keep track of theirs. No when not given. */
   readonly trackChanges?: boolean
+  /** Whether operators behind this one may capture what it sends after its barrier: at least once. No when not given. */
+  readonly inexactBarriers?: boolean
   /**
    * State of this operator by key, partitioned by key group; captured and restored by the engine. Keyed operators only.
    * To be asked for in `open`. A name that begins with "$" is not for stores.
@@ -93,6 +95,11 @@ export interface Operator<In = unknown, Out = unknown> {
   readonly firing?: boolean
   /** Goes on emitting while `out.full` is false. */
   resume?(out: Output<Out>): void
+  /**
+   * Emits what it holds only to send less: asked for before its state is captured and before its subtask says that it is idle,
+   * perhaps several times. What finds no room is `pending`, and the barrier, or the word, waits for it.
+   */
+  flushHeld?(before: "barrier" | "idle", out: Output<Out>): void
   /** Processing time has reached what `setAlarm` asked for. */
   onAlarm?(nowMs: number, out: Output<Out>): void
   /** All input has ended: emit what is left. */

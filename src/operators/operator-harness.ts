@@ -95,6 +95,7 @@ export function runOperator<In, Out, O extends Operator<In, Out> = Operator<In, 
   const outbox = new Outbox<Out>(options.roomFor ?? Number.POSITIVE_INFINITY)
   const main: HarnessOutput<Out>[] = []
   const settle = () => {
+    if (options.mode !== undefined && options.mode !== "plain") subject.operator.flushHeld?.("barrier", outbox)
     outbox.drainTo(main)
     for (let idle = 0; subject.operator.pending === true || subject.operator.firing === true; ) {
       invariant(

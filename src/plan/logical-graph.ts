@@ -66,6 +66,11 @@ export interface LogicalNode {
   readonly warnings?: readonly string[]
   /** True when the operator needs records with an event time. */
   readonly needsEventTime?: boolean
+  /**
+   * Of a part of another operator that stands with the sender: its id is the other's with `.suffix`, and its parallelism the
+   * sender's, unless it is given others.
+   */
+  partOf?: { readonly node: LogicalNode; readonly suffix: string }
   name: string | undefined
   parallelism: number | undefined
 }

@@ -187,10 +187,16 @@ function assignIds(graph: LogicalGraph): Map<LogicalNode, string> {
   const ids = new Map<LogicalNode, string>()
   const taken = new Map<string, LogicalNode>()
   const counts = new Map<string, number>()
-  for (const node of graph.nodes) {
+  const nameOf = (node: LogicalNode): string => {
     const ordinal = (counts.get(node.kind) ?? 0) + 1
     counts.set(node.kind, ordinal)
-    const id = node.name ?? `${node.kind}-${ordinal}`
+    if (node.name !== undefined) return node.name
+    return node.partOf === undefined ? `${node.kind}-${ordinal}` : `${ids.get(node.partOf.node)}.${node.partOf.suffix}`
+  }
+  // Parts come after what they are parts of.
+  const isPart = (node: LogicalNode): boolean => node.partOf !== undefined
+  for (const node of [...graph.nodes.filter((each) => !isPart(each)), ...graph.nodes.filter(isPart)]) {
+    const id = nameOf(node)
     if (taken.has(id)) {
       throw new EngineError(
         "PLAN_DUPLICATE_ID",
@@ -266,7 +272,8 @@ function resolveParallelism(
   const result = new Map<LogicalNode, number>()
   for (const node of graph.nodes) {
     const id = ids.get(node)!
-    const parallelism = overrides[id]?.parallelism ?? node.parallelism ?? options.parallelism
+    const ofSender = node.partOf === undefined ? undefined : result.get(node.inputs[0]!.node)
+    const parallelism = overrides[id]?.parallelism ?? node.parallelism ?? ofSender ?? options.parallelism
     if (!Number.isSafeInteger(parallelism) || parallelism < 1) {
       throw new EngineError(
         "PLAN_PARALLELISM_INVALID",

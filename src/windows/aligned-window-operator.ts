@@ -8,6 +8,9 @@ import type { TimeWindow, WindowPane } from "./window.ts"
 /** The side output to which late records go. */
 export const LATE_TAG = "late"
 
+/** Behind the description of windows: records in flight are others, and what is in time is known at another place. */
+export const IN_TWO_PHASES = ", in two phases"
+
 /** Results in one call at most: some hundred microseconds of common operators downstream. */
 const MAX_RESULTS_PER_CALL = 256
 
@@ -31,6 +34,8 @@ export interface AlignedWindowOptions<In, K extends Key, Acc, R, Out> {
   readonly result: WindowResultOf<K, R, Out>
   /** How long a window is kept for late records after it fired: ms, 0 when not given. */
   readonly latenessMs?: number
+  /** Present in the second of two phases: the record that the first handed on as it was. */
+  readonly recordOf?: (value: In) => unknown
 }
 
 /**
@@ -58,6 +63,7 @@ export class AlignedWindowOperator<In, K extends Key, Acc, R, Out> implements Op
   readonly #aggregate: Aggregate<In, Acc, R>
   readonly #result: WindowResultOf<K, R, Out>
   readonly #latenessMs: number
+  readonly #recordOf: ((value: In) => unknown) | undefined
   readonly #copy: (accumulator: Acc) => Acc
   #context!: OperatorContext
   #late!: Output<unknown>
@@ -74,6 +80,7 @@ export class AlignedWindowOperator<In, K extends Key, Acc, R, Out> implements Op
     this.#aggregate = options.aggregate
     this.#result = options.result
     this.#latenessMs = options.latenessMs ?? 0
+    this.#recordOf = options.recordOf
     this.#copy = copierOf(options.aggregate, "the aggregate")
     this.#panes = new PaneTable({
       endOf: (start) => this.#assigner.endOf(start),
@@ -116,7 +123,7 @@ export class AlignedWindowOperator<In, K extends Key, Acc, R, Out> implements Op
       pane = this.#paneOf(timeMs)
       if (pane === undefined) {
         this.#context.count("late", 1)
-        this.#late.emit(value, timeMs)
+        this.#late.emit(this.#recordOf === undefined ? value : this.#recordOf(value), timeMs)
         return
       }
       if (pane.due) {
@@ -175,7 +182,8 @@ export class AlignedWindowOperator<In, K extends Key, Acc, R, Out> implements Op
   }
 
   get #description(): string {
-    return this.#latenessMs > 0 ? `${this.#assigner.description}, kept for late records` : this.#assigner.description
+    const phases = this.#recordOf === undefined ? "" : IN_TWO_PHASES
+    return `${this.#assigner.description}${this.#latenessMs > 0 ? ", kept for late records" : ""}${phases}`
   }
 
   #add(pane: Pane<K, Acc>, value: In): PaneEntry<K, Acc> {

@@ -1,12 +1,14 @@
 import type { Operator } from "../contracts/index.ts"
-import { EngineError } from "../errors/index.ts"
+import { EngineError, invariant } from "../errors/index.ts"
 import type { Key } from "../state/index.ts"
+import { keyOfLocalResult, mergingAggregate, recordOfLocalResult } from "./_two-phases.ts"
 import { AlignedWindowOperator } from "./aligned-window-operator.ts"
 import type { CalendarWindows } from "./calendar-windows.ts"
 import type { CountWindows } from "./count-windows.ts"
 import type { CumulativeWindows } from "./cumulative-windows.ts"
 import type { Evictor } from "./evictor.ts"
 import type { GlobalWindows } from "./global-windows.ts"
+import { type LocalResult, LocalWindowOperator, type Slicing } from "./local-window-operator.ts"
 import { type PaneMode, PaneWindowOperator, type WindowContent } from "./pane-window-operator.ts"
 import type { SessionWindows } from "./session-windows.ts"
 import { SliceWindowOperator } from "./slice-window-operator.ts"
@@ -33,6 +35,8 @@ export interface WindowSpec<T> {
   readonly panes?: PaneMode | undefined
   /** ms */
   readonly latenessMs?: number | undefined
+  /** Records are added up where they are before what they add up to goes to the subtask that has their key. */
+  readonly twoPhase?: boolean | undefined
 }
 
 /**
@@ -45,6 +49,7 @@ export function createWindowOperator<In, K extends Key, Acc, R, Out>(
   content: WindowContent<In, K, Acc, R, Out>,
 ): Operator<In, Out> {
   checkWindowSpec(spec, content.kind)
+  if (spec.twoPhase === true) return createMergingOperator<In, K, Acc, R, Out>(spec, content) as Operator<In, Out>
   const { assigner, evictor, panes = "accumulating", latenessMs = 0 } = spec
   // With one pane per window it makes no difference what becomes of its content.
   const onePane = spec.trigger === undefined && latenessMs === 0
@@ -68,15 +73,86 @@ export function createWindowOperator<In, K extends Key, Acc, R, Out>(
   return new PaneWindowOperator({ keyOf, assigner, content, trigger, evictor, panes, latenessMs })
 }
 
+/**
+ * Makes the operator of the first of two phases. The other is what `createWindowOperator` makes.
+ * @throws {EngineError} as `checkWindowSpec`
+ */
+export function createLocalWindowOperator<In, K extends Key, Acc, R, Out>(
+  spec: WindowSpec<In>,
+  keyOf: (value: In) => K,
+  content: WindowContent<In, K, Acc, R, Out>,
+): Operator<In, LocalResult<K>> {
+  const assigner = checkTwoPhases(spec, content.kind)
+  const { aggregate } = aggregateOf(content)
+  const slicing: Slicing =
+    "sliceOf" in assigner
+      ? assigner
+      : {
+          sliceOf: (timeMs) => assigner.startOf(timeMs),
+          sliceEndOf: (start) => assigner.endOf(start),
+          firstEndOf: (start) => assigner.endOf(start),
+        }
+  return new LocalWindowOperator({ keyOf, slicing, aggregate })
+}
+
+function createMergingOperator<In, K extends Key, Acc, R, Out>(
+  spec: WindowSpec<In>,
+  content: WindowContent<In, K, Acc, R, Out>,
+): Operator<LocalResult<K>, Out> {
+  const assigner = checkTwoPhases(spec, content.kind)
+  const { aggregate, result } = aggregateOf(content)
+  const { latenessMs = 0 } = spec
+  const common = { keyOf: keyOfLocalResult<K>, result, latenessMs, recordOf: recordOfLocalResult }
+  return "sliceOf" in assigner
+    ? new SliceWindowOperator({ ...common, assigner, aggregate: mergingAggregate<In, K, Acc, R>(aggregate, true) })
+    : new AlignedWindowOperator({ ...common, assigner, aggregate: mergingAggregate<In, K, Acc, R>(aggregate, false) })
+}
+
+function aggregateOf<In, K extends Key, Acc, R, Out>(content: WindowContent<In, K, Acc, R, Out>) {
+  invariant(content.kind === "aggregate", "two phases are made of what is no aggregate")
+  return content
+}
+
+/** @throws {EngineError} WINDOW_TWO_PHASE_UNSUPPORTED */
+function checkTwoPhases<T>(
+  { assigner, trigger, evictor, panes }: WindowSpec<T>,
+  content: "aggregate" | "process",
+): TumblingWindows | CalendarWindows | SlidingWindows | CumulativeWindows {
+  const { kind, description } = assigner
+  const refuse = (why: string): EngineError => twoPhaseUnsupported(description, why)
+  if (kind === "session" || kind === "count" || kind === "global") {
+    throw refuse("where such a window begins or ends is known only where all records of its key are")
+  }
+  if (assigner.time === "processing")
+    throw refuse("windows that go by the clock fire without waiting for what is on its way")
+  if (content === "process") throw refuse(".process() gets every record as it is, so there is nothing to add up")
+  if (trigger !== undefined || evictor !== undefined) throw refuse("a trigger or evictor looks at single records")
+  if (panes !== undefined && panes !== "accumulating") throw refuse(`${panes} panes need all records in one place`)
+  return assigner
+}
+
+function twoPhaseUnsupported(windows: string, why: string): EngineError {
+  return new EngineError(
+    "WINDOW_TWO_PHASE_UNSUPPORTED",
+    `Cannot aggregate ${windows} in two phases: ${why}; leave out .twoPhase(), or use tumbling, sliding, cumulative or calendar ` +
+      "windows of event time with aggregates",
+    { details: { windows } },
+  )
+}
+
 function usualTrigger(assigner: WindowAssigner<never>): Trigger {
   if (assigner.kind === "count") return count(assigner.slide) as Trigger
   return (assigner.time === "processing" ? processingTime() : eventTime()) as Trigger
 }
 
-/** @throws {EngineError} WINDOW_OPTION_INVALID, WINDOW_TRIGGER_NO_MERGE for what cannot go together */
+/**
+ * @throws {EngineError} WINDOW_OPTION_INVALID, WINDOW_TRIGGER_NO_MERGE, WINDOW_TWO_PHASE_UNSUPPORTED for what cannot go
+ * together
+ */
 export function checkWindowSpec<T>(spec: WindowSpec<T>, content: "aggregate" | "process"): void {
   const { assigner, trigger, evictor, panes, latenessMs = 0 } = spec
   const { kind, time } = assigner
+  if (spec.twoPhase === true) checkTwoPhases(spec, content)
   if (latenessMs > 0 && (time === "processing" || kind === "count" || kind === "global")) {
     throw optionInvalid(
       "allow lateness",

@@ -4,6 +4,8 @@
  * order of arrival. Leans on time/, state/, contracts/ and errors/ alone. Read create-window-operator.ts first, then
  * aligned-window-operator.ts; docs/design/008-windows.md says why there are three.
  */
+
+export { keyOfLocalResult } from "./_two-phases.ts"
 export {
   AlignedWindowOperator,
   type AlignedWindowOptions,
@@ -14,6 +16,7 @@ export { type CalendarOptions, CalendarWindows, calendar } from "./calendar-wind
 export { CountWindows, countWindow, slidingCount } from "./count-windows.ts"
 export {
   checkWindowSpec,
+  createLocalWindowOperator,
   createWindowOperator,
   type WindowAssigner,
   type WindowSpec,
@@ -23,6 +26,12 @@ export { CumulativeWindows, cumulative } from "./cumulative-windows.ts"
 export type { Evictor, EvictorOptions, WindowRecord } from "./evictor.ts"
 export * as evictors from "./evictors/index.ts"
 export { GlobalWindows, globalWindow } from "./global-windows.ts"
+export {
+  type LocalResult,
+  LocalWindowOperator,
+  type LocalWindowOptions,
+  type Slicing,
+} from "./local-window-operator.ts"
 export {
   type PaneMode,
   PaneWindowOperator,

@@ -4,7 +4,7 @@ import type { SliceKey } from "./_slice-key.ts"
 import { type Pass, SliceTable } from "./_slice-table.ts"
 import { type Merging, placeOf, TwoStacks } from "./_two-stacks.ts"
 import { noTime, otherWindows } from "./_window-errors.ts"
-import { LATE_TAG, type WindowResultOf } from "./aligned-window-operator.ts"
+import { IN_TWO_PHASES, LATE_TAG, type WindowResultOf } from "./aligned-window-operator.ts"
 import type { SlicedWindows } from "./sliced-windows.ts"
 import type { PaneTiming, TimeWindow } from "./window.ts"
 
@@ -15,6 +15,8 @@ export interface SliceWindowOptions<In, K extends Key, Acc, R, Out> {
   readonly result: WindowResultOf<K, R, Out>
   /** How long after a window fired late records may fire it again: ms, 0 when not given. */
   readonly latenessMs?: number
+  /** Present in the second of two phases: the record that the first handed on as it was. */
+  readonly recordOf?: (value: In) => unknown
 }
 
 /** What one call may do: some hundred microseconds. */
@@ -44,6 +46,7 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
   readonly #aggregate: Aggregate<In, Acc, R>
   readonly #result: WindowResultOf<K, R, Out>
   readonly #latenessMs: number
+  readonly #recordOf: ((value: In) => unknown) | undefined
   readonly #merging: Merging<Acc>
   readonly #table: SliceTable<K, Acc>
   #context!: OperatorContext
@@ -68,6 +71,7 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
     this.#aggregate = aggregate
     this.#result = options.result
     this.#latenessMs = options.latenessMs ?? 0
+    this.#recordOf = options.recordOf
     this.#merging = {
       merge: (left, right) => aggregate.merge(left, right),
       copy: copierOf(aggregate, "the aggregate"),
@@ -114,7 +118,7 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
   onRecord(value: In, timeMs: number, out: Output<Out>): void {
     if (!(timeMs >= this.#slice && timeMs < this.#sliceEnd) && !this.#enterSlice(timeMs)) {
       this.#context.count("late", 1)
-      this.#late.emit(value, timeMs)
+      this.#late.emit(this.#recordOf === undefined ? value : this.#recordOf(value), timeMs)
       return
     }
     const start = this.#slice
@@ -200,7 +204,7 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
   }
 
   get #description(): string {
-    return this.#assigner.description
+    return this.#recordOf === undefined ? this.#assigner.description : `${this.#assigner.description}${IN_TWO_PHASES}`
   }
 
   #pass(): Pass | undefined {

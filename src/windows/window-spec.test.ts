@@ -5,7 +5,7 @@ import { HarnessContext, runOperator } from "../operators/testing.ts"
 import { planJob } from "../plan/index.ts"
 import { calendar } from "./calendar-windows.ts"
 import { countWindow, slidingCount } from "./count-windows.ts"
-import { createWindowOperator } from "./create-window-operator.ts"
+import { createWindowOperator, type WindowAssigner } from "./create-window-operator.ts"
 import { cumulative } from "./cumulative-windows.ts"
 import { delta } from "./triggers/delta.ts"
 
@@ -58,6 +58,32 @@ describe("windows that cannot be are refused", () => {
     ).toThrowError(code("WINDOW_OPTION_INVALID", /aggregate/))
   })
 
+  it("two phases of what cannot be added up before it is in one place", () => {
+    const refused = (why: RegExp) => code("WINDOW_TWO_PHASE_UNSUPPORTED", why)
+    const agg = { n: count() }
+    for (const windows of [session("1s"), globalWindow(), countWindow(2), tumbling("1s", { time: "processing" })])
+      expect(() => stream().window(windows).twoPhase().aggregate(agg)).toThrowError(refused(/begins or ends|the clock/))
+    const hours = stream().window(tumbling("1h")).twoPhase()
+    expect(() => hours.process(() => [])).toThrowError(refused(/every record/))
+    expect(() => hours.trigger(triggers.eventTime() as never).aggregate(agg)).toThrowError(refused(/trigger/))
+    expect(() => hours.panes("retracting").aggregate(agg)).toThrowError(refused(/retracting panes/))
+  })
+
+  it("state of one phase for two", () => {
+    const make = (assigner: WindowAssigner, twoPhase: boolean) =>
+      createWindowOperator({ assigner, twoPhase }, () => 1, {
+        kind: "aggregate",
+        aggregate: count(),
+        result: (_key, _window, value) => value,
+      })
+    for (const assigner of [sliding(10, 5), tumbling(10)]) {
+      const [one, two] = [make(assigner, false), make(assigner, true)]
+      one.open!(new HarnessContext())
+      two.open!(new HarnessContext())
+      expect(() => two.restoreValue!([one.captureValue!()])).toThrowError(code("STATE_INCOMPATIBLE", /in two phases/))
+    }
+  })
+
   it("a trigger of sessions that cannot merge", () => {
     const trigger: Trigger<{ at: number }> = delta(1, (r: { at: number }) => r.at)
     expect(() => stream().window(session("1s")).trigger(trigger).aggregate({ n: count() })).toThrowError(
@@ -104,6 +130,35 @@ describe("windows that cannot be are refused", () => {
     other.open!(new HarnessContext())
     expect(() => other.restoreValue!([one.captureValue!()])).toThrowError(code("STATE_INCOMPATIBLE", /every 5 ms/))
   })
+})
+
+it("the first of two phases stands in the chain of each sender, under the name of the windows", () => {
+  const plan = (named: boolean) => {
+    const job = pipeline("skewed", ({ source }) => {
+      const [one, other] = [1, 2].map((at) => source([{ key: "a", at }], { time: (r) => r.at }).parallelism(at + 1))
+      const keyed = (named ? one!.union(other!) : one!).keyBy((r) => r.key)
+      const results = keyed.window(tumbling("1h")).twoPhase().aggregate({ n: count() }).parallelism(4)
+      if (named) results.name("hours")
+      else other!.print()
+      results.print()
+    })
+    return planJob(job.build(), { workers: 1, parallelism: 1 })
+  }
+  expect(plan(false).vertices.map(({ name, parallelism }) => [name, parallelism])).toEqual([
+    ["source-1 -> window-1.local", 2],
+    ["source-2", 3],
+    ["print-1", 1],
+    ["window-1", 4],
+    ["print-2", 1],
+  ])
+  const { vertices, edges } = plan(true)
+  expect(vertices.map(({ name }) => name)).toEqual([
+    "source-1 -> hours.local-1",
+    "source-2 -> hours.local-2",
+    "hours",
+    "print-1",
+  ])
+  expect(edges.map(({ exchange }) => exchange)).toEqual(["hash", "hash", "rebalance"])
 })
 
 describe("the plan warns", () => {
