@@ -45,7 +45,9 @@ function start(mode: string, ...more: string[]): Promise<{ code: number | null; 
 async function enginePid(): Promise<number> {
   const listed = (): string | undefined => readdirSync(dir).find((name) => name.endsWith(".job.json"))
   while (listed() === undefined) await new Promise((resolve) => setTimeout(resolve, 20))
-  await new Promise((resolve) => setTimeout(resolve, 400))
+  const checkpoints = join(dir, "state", "recovering", "checkpoints")
+  while (!readdirSync(checkpoints).some((name) => name.endsWith(".json")))
+    await new Promise((resolve) => setTimeout(resolve, 20))
   return (JSON.parse(readFileSync(join(dir, listed()!), "utf8")) as { pid: number }).pid
 }
 
