@@ -58,6 +58,8 @@ export interface AttemptOptions {
   readonly channelSize: ChannelSize | undefined
   /** By source vertex. */
   readonly splits: ReadonlyMap<number, SplitCoordinator>
+  /** The first failure is known; workers are still to be ended. */
+  onFailing(): void
   /** Every worker's subtasks are up. */
   onRunning(): void
   /** Values of `print()` and `collect()`. */
@@ -151,6 +153,7 @@ export class Attempt {
   fail(error: unknown): void {
     if (this.#failure !== undefined) return
     this.#failure = { error }
+    this.#options.onFailing()
     this.#signal("cancel")
     this.#onFailure()
   }

@@ -116,6 +116,8 @@ export class Job implements JobHandle {
   /** At most once: what sources have claimed. */
   #claims: ClaimLog | undefined
   #attempt: Attempt | undefined
+  /** When it failed: the pause before the next one runs from there. */
+  #failedMs: number | undefined
   /** Of the attempt that runs: its checkpoints, made when somebody asks where there are none otherwise. */
   #openCheckpointing: (() => Promise<Checkpointing>) | undefined
   #suspension: Suspension | undefined
@@ -602,6 +604,7 @@ export class Job implements JobHandle {
         if (this.#cancelled !== undefined) throw this.#cancelled
         if (store === undefined || this.#hasNoInput) throw error
         const decision = this.#policy.onFailure(this.#environment.now())
+        const failedMs = this.#failedMs ?? this.#environment.now()
         if (!decision.restart) throw error
         this.#restarts += 1
         this.#status = "restarting"
@@ -614,7 +617,8 @@ export class Job implements JobHandle {
           delayMs: decision.delayMs,
           checkpointId: start.manifest?.checkpointId,
         })
-        await this.#pause(decision.delayMs)
+        // Ending the workers and looking for the checkpoint were part of it.
+        await this.#pause(Math.max(0, failedMs + decision.delayMs - this.#environment.now()))
         if (this.#cancelled !== undefined) throw this.#cancelled
       }
     }
@@ -626,6 +630,7 @@ export class Job implements JobHandle {
     const store = this.#store
     const sinks = this.#sinks()
     const durability = this.#durability
+    this.#failedMs = undefined
     if (manifest !== undefined && !(await this.#isCommitted(manifest, directory)))
       await durability!.commitOf(manifest, sinks, false)
     // What was prepared for checkpoints that never completed is not committed any more.
@@ -657,6 +662,9 @@ export class Job implements JobHandle {
               claims: this.#claims !== undefined,
               restore: manifest === undefined ? undefined : durability!.restoreTaskOf(manifest, directory, plan),
             },
+      onFailing: () => {
+        this.#failedMs = this.#environment.now()
+      },
       onRunning: () => {
         isRunning = true
         if (!this.#hasEnded) this.#status = this.#stopRequested ? "stopping" : "running"
