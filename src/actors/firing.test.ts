@@ -21,7 +21,7 @@ interface Hit {
   readonly key: number
 }
 
-/** A subtask of one operator, whose input gives a watermark and then a barrier. */
+/** A subtask of one operator and what takes its results, whose input gives a watermark and then a barrier. */
 class Burst {
   readonly emitted: string[] = []
   readonly blocks: { readonly table: string; readonly bytes: Uint8Array }[] = []
@@ -33,11 +33,10 @@ class Burst {
   emittedAtCapture = -1
   nowMs = 1_000
 
-  constructor(operator: Operator) {
+  constructor(operator: Operator, sink: Operator = { onRecord: (text) => void this.emitted.push(text as string) }) {
     const metrics = { add: () => undefined, set: () => undefined } as never
     const pressure = new Pressure()
     const node = { sides: ["late"], kind: "window" } as never
-    const sink: Operator<string> = { onRecord: (text) => void this.emitted.push(text) }
     this.chain = new Chain({
       vertex: {
         ...{ index: 0, id: "window", name: "window", parallelism: 1 },
@@ -47,7 +46,7 @@ class Burst {
         ],
       },
       ...{ subtask: 0, keyGroups: 128, pressure, metrics, writers: [] },
-      operators: [operator, sink as Operator],
+      operators: [operator, sink],
       ...{ trackChanges: false, backend: heapBackend },
       now: () => this.nowMs,
       processingTimeMs: () => this.nowMs,
@@ -190,5 +189,26 @@ describe("thousands of windows or timers that are due at once", () => {
     expect([burst.step(), burst.step()]).toEqual(["progressed", "idle"])
     expect(burst.emitted).toEqual(["1 1000 1", "2 1000 1"])
     expect(burst.subtask.alarmInMs).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it("a barrier waits until what processing time made an operator emit is held back nowhere", () => {
+    const held: string[] = []
+    let room = false
+    const burst: Burst = new Burst(windowsOf(tumbling(10, { time: "processing" }))(), {
+      get pending() {
+        return held.length > 0
+      },
+      onRecord: (text) => void held.push(text as string),
+      resume: () => void (room && burst.emitted.push(...held.splice(0))),
+    })
+    burst.nowMs = 1_003
+    burst.feed([{ key: 1 }], 0)
+    burst.nowMs = 1_010
+    burst.input.barrierDue = { checkpointId: 1, bornMs: 0 }
+    for (let step = 0; step < 3; step++) burst.step()
+    expect([burst.emittedAtCapture, held]).toEqual([-1, ["1 1000 1"]])
+    room = true
+    burst.step()
+    expect([burst.emittedAtCapture, held]).toEqual([1, []])
   })
 })
