@@ -14,3 +14,4 @@ export {
   prove,
 } from "../proving/index.ts"
 export { type SinkTorture, type TortureSinkOptions, tortureSink } from "./torture-sink.ts"
+export { type SourceTorture, type TortureSourceOptions, tortureSource } from "./torture-source.ts"
