@@ -3,6 +3,8 @@
  * schedules with crashes, and compares with what a plain run gives, or its contract promises. Leans on everything; nothing leans on it.
  * Needs fast-check, an optional peer. Read torture-sink.ts, and ../proving/prove.ts.
  */
+
+export type { Emission, HarnessEvent } from "../operators/testing.ts"
 export {
   type Output,
   type OutsideOfSink,
@@ -13,5 +15,6 @@ export {
   proofText,
   prove,
 } from "../proving/index.ts"
+export { type OperatorTest, type TestOperatorOptions, testOperator } from "./test-operator.ts"
 export { type SinkTorture, type TortureSinkOptions, tortureSink } from "./torture-sink.ts"
 export { type SourceTorture, type TortureSourceOptions, tortureSource } from "./torture-source.ts"
