@@ -36,21 +36,25 @@ const bench: Bench = async (context) => {
   const dir = mkdtempSync(join(tmpdir(), "millrace-checkpoint-bench-"))
   try {
     await costs(dir, context)
-    await keyedJob(dir, context)
-    if (!context.smoke) await flightsJob(dir, context)
+    const broken = await keyedJob(dir, context)
+    if (!context.smoke) broken.push(...(await flightsJob(dir, context)))
+    // Bounds of time hold at real size only. All figures first: one that is broken must not hide the others.
+    check(context.smoke || broken.length === 0, broken.join("; "))
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
 }
 
-async function flightsJob(dir: string, context: BenchContext): Promise<void> {
+/** @returns the bounds that did not hold */
+async function flightsJob(dir: string, context: BenchContext): Promise<string[]> {
   const pairs = await inTurn(5, (checkpointed) =>
     runJob(dir, checkpointed, FLIGHTS, (out) => ({ params: { out } }), ["hourly", "worst"]),
   )
-  report("flights", pairs, context)
+  return report("flights", pairs, context)
 }
 
-async function keyedJob(dir: string, context: BenchContext): Promise<void> {
+/** @returns the bounds that did not hold */
+async function keyedJob(dir: string, context: BenchContext): Promise<string[]> {
   const size = context.smoke
     ? { keys: 50_000, updates: 300_000, hot: 500 }
     : { keys: 1_000_000, updates: 6_000_000, hot: 10_000 }
@@ -61,14 +65,15 @@ async function keyedJob(dir: string, context: BenchContext): Promise<void> {
     return { ...reading, ms: ms!, gapMs: gapMs!, gapCpuMs: gapCpuMs! }
   })
   const name = `${size.keys} keys`
-  report(name, pairs, context)
+  const broken = report(name, pairs, context)
   const gaps = (of: keyof Pair, field: "gapMs" | "gapCpuMs"): number[] => pairs.map((pair) => pair[of][field])
   context.report(
     `${name}: longest time without a record, in processor time ${spread(gaps("with", "gapCpuMs"), 1)} ms with, ${spread(gaps("without", "gapCpuMs"), 1)} ms without checkpoints; ` +
       `wall clock ${spread(gaps("with", "gapMs"), 1)} and ${spread(gaps("without", "gapMs"), 1)} ms`,
   )
   const pauseMs = median(gaps("with", "gapCpuMs"))
-  if (!context.smoke) check(pauseMs < MAX_PAUSE_MS, `a checkpoint held the records up for ${pauseMs.toFixed(1)} ms`)
+  if (pauseMs >= MAX_PAUSE_MS) broken.push(`a checkpoint held the records up for ${pauseMs.toFixed(1)} ms`)
+  return broken
 }
 
 interface Pair {
@@ -87,7 +92,8 @@ async function inTurn(times: number, once: (checkpointed: boolean) => Promise<Re
   return pairs
 }
 
-function report(name: string, pairs: readonly Pair[], context: BenchContext): void {
+/** @returns the bounds that did not hold; throws when an output is wrong */
+function report(name: string, pairs: readonly Pair[], context: BenchContext): string[] {
   const losses = pairs.map((pair) => pair.with.ms / pair.without.ms - 1)
   const percent = losses.map((loss) => 100 * loss)
   const times = (of: keyof Pair): number[] => pairs.map((pair) => pair[of].ms / 1000)
@@ -101,7 +107,7 @@ function report(name: string, pairs: readonly Pair[], context: BenchContext): vo
     `${name}: no checkpoint was taken`,
   )
   const loss = median(losses)
-  if (!context.smoke) check(loss < MAX_LOSS, `${name}: checkpoints cost ${(100 * loss).toFixed(1)} % of the throughput`)
+  return loss < MAX_LOSS ? [] : [`${name}: checkpoints took ${(100 * loss).toFixed(1)} % more time`]
 }
 
 async function runJob(
