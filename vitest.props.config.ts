@@ -5,6 +5,7 @@ export default defineConfig({
     include: ["props/**/*.props.test.ts"],
     setupFiles: ["props/setup.ts"],
     pool: "forks",
+    maxWorkers: "100%",
     testTimeout: 120_000,
   },
 })
