@@ -11,6 +11,7 @@ import { createInterface } from "node:readline"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { seededRandom } from "./seeded-random.mjs"
 
 const SELF = fileURLToPath(import.meta.url)
 const JOB = fileURLToPath(new URL("./demo-recovery-job.ts", import.meta.url))
@@ -55,7 +56,7 @@ async function runEngine({ out, kill, checkpoints }) {
 
 async function demo() {
   const seed = Number(options.seed ?? Math.floor(Math.random() * 2 ** 31))
-  const random = mulberry32(seed)
+  const random = seededRandom(seed)
   const dir = mkdtempSync(join(tmpdir(), "millrace-demo-"))
   console.log(`seed ${seed} (npm run demo:recovery -- --seed ${seed})\n`)
   try {
@@ -181,14 +182,4 @@ function linesOf(out) {
 
 function digest(out) {
   return createHash("sha256").update(linesOf(out).sort().join("\n")).digest("hex")
-}
-
-function mulberry32(state) {
-  let a = state >>> 0
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0
-    let t = Math.imul(a ^ (a >>> 15), a | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
 }

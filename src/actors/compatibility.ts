@@ -53,6 +53,20 @@ export function checkCompatible(
   return { added, dropped }
 }
 
+/** What the user should know of a checkpoint that fits, but not in everything. */
+export function compatibilityWarnings({ checkpointId }: Manifest, { added, dropped }: Compatibility): EngineError[] {
+  const warnings: EngineError[] = []
+  if (added.length > 0) {
+    const text = `${added.join(", ")} begins without state: checkpoint ${checkpointId} does not know it; if it had another name, give it that with .name(...)`
+    warnings.push(new EngineError("CHECKPOINT_OPERATOR_ADDED", text, { details: { checkpointId, added } }))
+  }
+  if (dropped.length > 0) {
+    const text = `The state of ${dropped.join(", ")} in checkpoint ${checkpointId} is left behind, as was allowed; the next checkpoint does not have it`
+    warnings.push(new EngineError("CHECKPOINT_STATE_LEFT", text, { details: { checkpointId, dropped } }))
+  }
+  return warnings
+}
+
 /** The states that an operator declares. */
 export function schemasOf({ node }: PhysicalOperator): readonly StateSchema[] {
   return node.role.type === "operator" ? (node.role.states ?? []) : []

@@ -10,6 +10,6 @@ export {
 export { processOwner as lockOwner, realDisk as openDisk } from "../snapshot/store/real-disk.ts"
 export { AtMostOnce, claimedProgress } from "./at-most-once.ts"
 export { Checkpointing, commitOf, progressOf } from "./checkpointing.ts"
-export { checkCompatible } from "./compatibility.ts"
+export { checkCompatible, compatibilityWarnings } from "./compatibility.ts"
 export { restoreTaskOf } from "./restore.ts"
 export { removeTemporary, temporaryDirectory } from "./temporary-directory.ts"

@@ -1,8 +1,7 @@
 import type { Committable, Sink, Split } from "../contracts/index.ts"
 import { EngineError } from "../errors/index.ts"
-import type { JobMetrics, SubtaskReport, WhyReport } from "../observe/index.ts"
-import type { JobView } from "../observe/why.ts"
-import { listChannels, type PhysicalOperator, type PhysicalPlan, workerOf } from "../plan/index.ts"
+import type { JobMetrics, WhyReport } from "../observe/index.ts"
+import type { PhysicalOperator, PhysicalPlan } from "../plan/index.ts"
 import { createRestartPolicy, type RestartPolicy, type RestartPolicySpec } from "../snapshot/index.ts"
 import type { CheckpointStore, ClaimedSplit, ClaimLog, FoundPoint, Manifest } from "../snapshot/store/index.ts"
 import type { AtMostOnce } from "./at-most-once.ts"
@@ -28,6 +27,7 @@ import type {
   RunOptions,
   Savepoint,
 } from "./job-handle.ts"
+import type { Reports } from "./job-view.ts"
 import { SplitCoordinator, unread } from "./split-coordinator.ts"
 import type { StateDirectory } from "./state-directory.ts"
 
@@ -70,14 +70,6 @@ interface Start {
 const REPORT_WITHIN_MS = 2000
 /** Between the two looks at a job that are compared. */
 const SECOND_LOOK_MS = 250
-
-/** What the subtasks said of themselves at one time. */
-interface Reports {
-  readonly subtasks: readonly SubtaskReport[]
-  /** Workers that did not answer. */
-  readonly silent: readonly number[]
-  readonly atMs: number
-}
 
 /** Why an attempt was ended on purpose behind its last checkpoint, and what follows. */
 interface Suspension {
@@ -192,7 +184,7 @@ export class Job implements JobHandle {
   }
 
   async why(operatorId?: string): Promise<WhyReport> {
-    const { explainWhy } = await import("../observe/why.ts")
+    const [{ explainWhy }, { viewOf }] = await Promise.all([import("../observe/why.ts"), import("./job-view.ts")])
     const attempt = this.#status === "running" ? this.#attempt : undefined
     const before = await this.#reportsOf(attempt)
     // What moves is told from what stands by a second look.
@@ -200,7 +192,13 @@ export class Job implements JobHandle {
       await new Promise<void>((resolve) => void this.#environment.after(SECOND_LOOK_MS, resolve))
     }
     const after = before.silent.length === 0 ? await this.#reportsOf(attempt) : before
-    return explainWhy(this.#viewOf(before, after), operatorId)
+    const view = viewOf(before, after, {
+      plan: this.#plan,
+      status: this.#status,
+      attempt: this.#attempt,
+      nowMs: this.#environment.wallClock(),
+    })
+    return explainWhy(view, operatorId)
   }
 
   async *metrics(options: { readonly everyMs?: number } = {}): AsyncIterableIterator<JobMetrics> {
@@ -351,37 +349,6 @@ export class Job implements JobHandle {
     return { subtasks, silent, atMs: this.#environment.now() }
   }
 
-  #viewOf(before: Reports, { subtasks, silent, atMs }: Reports): JobView {
-    const { vertices, workers } = this.#plan
-    const totals = this.#attempt?.totals()
-    return {
-      jobName: this.jobName,
-      status: this.#status,
-      vertices: vertices.map(({ id, index, operators }) => ({
-        id,
-        operators: operators.map((operator) => operator.id),
-        recordsIn: totals?.[index]?.recordsIn ?? 0,
-        recordsOut: totals?.[index]?.recordsOut ?? 0,
-        splitsWaiting: this.#attempt?.splitsWaiting(index) ?? 0,
-      })),
-      channels: listChannels(this.#plan).map(({ edge, fromSubtask, toSubtask }) => ({
-        from: { vertex: edge.from, subtask: fromSubtask },
-        to: { vertex: edge.to, subtask: toSubtask },
-      })),
-      subtasks,
-      before: { subtasks: before.subtasks, agoMs: atMs - before.atMs },
-      silent: silent.map((worker) => ({
-        worker,
-        subtasks: vertices.flatMap(({ id, parallelism }) =>
-          Array.from({ length: parallelism }, (_, subtask) => subtask)
-            .filter((subtask) => workerOf(subtask, workers) === worker)
-            .map((subtask) => `${id}/${subtask}`),
-        ),
-      })),
-      nowMs: this.#environment.wallClock(),
-    }
-  }
-
   get #hasEnded(): boolean {
     return (
       this.#status === "finished" ||
@@ -429,22 +396,8 @@ export class Job implements JobHandle {
   #checkCompatible(manifest: Manifest): void {
     const { checkpoints, onEvent } = this.#options
     const allowDroppedState = checkpoints?.allowDroppedState ?? false
-    const { added, dropped } = this.#durability!.checkCompatible(manifest, this.#plan, { allowDroppedState })
-    const { checkpointId } = manifest
-    if (added.length > 0) {
-      const text = `${added.join(", ")} begins without state: checkpoint ${checkpointId} does not know it; if it had another name, give it that with .name(...)`
-      onEvent({
-        type: "warning",
-        error: new EngineError("CHECKPOINT_OPERATOR_ADDED", text, { details: { checkpointId, added } }),
-      })
-    }
-    if (dropped.length > 0) {
-      const text = `The state of ${dropped.join(", ")} in checkpoint ${checkpointId} is left behind, as was allowed; the next checkpoint does not have it`
-      onEvent({
-        type: "warning",
-        error: new EngineError("CHECKPOINT_STATE_LEFT", text, { details: { checkpointId, dropped } }),
-      })
-    }
+    const fits = this.#durability!.checkCompatible(manifest, this.#plan, { allowDroppedState })
+    for (const error of this.#durability!.compatibilityWarnings(manifest, fits)) onEvent({ type: "warning", error })
   }
 
   /** Opens the checkpoint directory, if there is one. */
@@ -831,7 +784,6 @@ export class Job implements JobHandle {
     for (const value of values) this.#collected[operatorId].push(value)
   }
 
-  /** By source vertex: as the checkpoint has them, or from the beginning. */
   /** A file that is not there when a job is started is a mistake to be shown at once; later it may be a disk that comes back. */
   async #findInput(manifest: Manifest | undefined): Promise<ReadonlyMap<number, SplitCoordinator>> {
     try {
@@ -842,6 +794,7 @@ export class Job implements JobHandle {
     }
   }
 
+  /** By source vertex: as the checkpoint has them, or from the beginning. */
   async #listSplits(manifest: Manifest | undefined): Promise<ReadonlyMap<number, SplitCoordinator>> {
     const splits = new Map<number, SplitCoordinator>()
     const claimed: ClaimedSplit[] = []

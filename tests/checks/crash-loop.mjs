@@ -9,6 +9,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { seededRandom } from "../../scripts/seeded-random.mjs"
 
 const HERE = dirname(fileURLToPath(import.meta.url))
 const COMMAND = join(HERE, "../../bin/millrace.js")
@@ -28,7 +29,7 @@ const { values: options } = parseArgs({
 const kills = Number(options.kills)
 const runs = Number(options.runs)
 const seed = Number(options.seed ?? process.env.PROPS_SEED ?? Math.floor(Math.random() * 2 ** 31))
-const random = mulberry32(seed)
+const random = seededRandom(seed)
 console.log(
   `crash loop (${[options.delivery, options.alignment].filter(Boolean).join(", ")}) with seed ${seed}: ${runs} runs, ${kills} SIGKILLs each, and worker failures`,
 )
@@ -199,14 +200,4 @@ function difference(name, dir, expected) {
     else left.set(line, times - 1)
   }
   return { surplus, missing: [...left.values()].reduce((sum, times) => sum + times, 0) }
-}
-
-function mulberry32(state) {
-  let a = state >>> 0
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0
-    let t = Math.imul(a ^ (a >>> 15), a | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
 }

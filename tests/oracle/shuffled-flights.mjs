@@ -7,6 +7,7 @@ import { mkdir } from "node:fs/promises"
 import { dirname } from "node:path"
 import { finished } from "node:stream/promises"
 import { pathToFileURL } from "node:url"
+import { seededRandom } from "../../scripts/seeded-random.mjs"
 import { readFlights } from "./read-flights.mjs"
 
 const LINES_PER_WRITE = 4096
@@ -21,7 +22,7 @@ const LINES_PER_WRITE = 4096
  * are behind a newer one, and the furthest that any of them is behind
  */
 export async function writeShuffledFlights({ path, rows, boundMs = 3_600_000, seed = 1 }) {
-  const random = mulberry32(seed)
+  const random = seededRandom(seed)
   /** @type {{ at: number, date: number, line: string }[]} */
   const flights = []
   await readFlights(
@@ -64,17 +65,6 @@ function disorder(flights) {
     newest = Math.max(newest, date)
   }
   return { outOfOrder, maxLatenessMs }
-}
-
-/** Tommy Ettinger's mulberry32: small, and the same on every machine. */
-function mulberry32(seed) {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

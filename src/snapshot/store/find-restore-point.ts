@@ -1,6 +1,7 @@
 import { EngineError } from "../../errors/index.ts"
 import { committedDamaged } from "./_checkpoint-errors.ts"
 import { DirectoryLock, type LockOwner } from "./_directory-lock.ts"
+import { isThere } from "./_is-there.ts"
 import { readMarker } from "./_marker.ts"
 import { safeName } from "./_names.ts"
 import {
@@ -12,7 +13,6 @@ import {
   readManifestOf,
   SAVEPOINT_MANIFEST,
 } from "./_restore-search.ts"
-import { errnoOf } from "./_store-errors.ts"
 import type { Disk } from "./disk.ts"
 import { readSavepoint } from "./read-savepoint.ts"
 
@@ -90,17 +90,6 @@ async function jobNameOf(disk: Disk, folder: string, jobName: string): Promise<s
     }
   }
   return jobName
-}
-
-async function isThere(disk: Disk, path: string): Promise<boolean> {
-  try {
-    await disk.stat(path)
-    return true
-  } catch (error) {
-    const errno = errnoOf(error)
-    if (errno === "ENOENT" || errno === "ENOTDIR") return false
-    throw error
-  }
 }
 
 function missing(directory: string, found: string): EngineError {

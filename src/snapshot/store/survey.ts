@@ -1,7 +1,7 @@
 import { EngineError } from "../../errors/index.ts"
+import { isThere } from "./_is-there.ts"
 import { type Marker, readMarker } from "./_marker.ts"
 import { type Candidate, CHECKPOINTS, listCandidates, readManifestOf, SAVEPOINT_MANIFEST } from "./_restore-search.ts"
-import { errnoOf } from "./_store-errors.ts"
 import type { Disk } from "./disk.ts"
 import type { Manifest } from "./manifest.ts"
 import { PartReader } from "./part-reader.ts"
@@ -110,15 +110,4 @@ async function surveyOne(
 function problemOf(file: string, error: unknown): Problem {
   if (error instanceof EngineError) return { file, code: error.code, message: error.message }
   throw error
-}
-
-async function isThere(disk: Disk, path: string): Promise<boolean> {
-  try {
-    await disk.stat(path)
-    return true
-  } catch (error) {
-    const errno = errnoOf(error)
-    if (errno === "ENOENT" || errno === "ENOTDIR") return false
-    throw error
-  }
 }
