@@ -6,28 +6,24 @@
  */
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { type Bench, check, median, spread } from "./bench.ts"
+import { alternate, type Bench, median, ratios } from "./bench.ts"
 
 const COMMAND = fileURLToPath(new URL("../bin/millrace.js", import.meta.url))
+const BARE = "bare node"
+const JOB = "command to first record out"
 const PIPELINE = fileURLToPath(new URL("./pipelines/first-record.ts", import.meta.url))
 
-const bench: Bench = async ({ smoke, report }) => {
+const bench: Bench = async ({ smoke, result }) => {
   const runs = smoke ? 5 : 15
   await firstOutputMs([COMMAND, "run", PIPELINE, "--quiet"])
-  const job: number[] = []
-  const bare: number[] = []
-  for (let i = 0; i < runs; i++) {
-    job.push(await firstOutputMs([COMMAND, "run", PIPELINE, "--quiet"]))
-    bare.push(await firstOutputMs(["-e", 'console.log("first")']))
-  }
-  report(
-    `command to first record out: ${spread(job)} ms; a bare node to its first line: ${spread(bare)} ms (median of ${runs}, min-max)`,
-  )
+  const { job, bare } = await alternate(runs, {
+    job: () => firstOutputMs([COMMAND, "run", PIPELINE, "--quiet"]),
+    bare: () => firstOutputMs(["-e", 'console.log("first")']),
+  })
+  result({ variant: BARE, metric: "first output", unit: "ms", readings: bare })
   const boundMs = 500 * Math.max(1, median(bare) / 90)
-  check(
-    median(job) < boundMs,
-    `the first record took ${median(job).toFixed(0)} ms, the bound here is ${boundMs.toFixed(0)} ms`,
-  )
+  result({ variant: JOB, metric: "first output", unit: "ms", readings: job, atMost: boundMs })
+  result({ variant: JOB, metric: "first output", unit: "x", against: BARE, readings: ratios(job, bare) })
 }
 
 /** From the start of the process to its first byte on standard output. */
