@@ -267,7 +267,7 @@ async function act(job: Job, { kind, key, n, full, index, parallelism }: Step): 
       job.model.set(`timer ${key} ${n}`, true)
       return
     case "unregister":
-      job.workerOf(key).timers.delete(key, n)
+      job.workerOf(key).timers.delete(key, hashKey(key), n)
       job.model.delete(`timer ${key} ${n}`)
       return
     case "begin":

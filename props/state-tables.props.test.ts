@@ -315,7 +315,7 @@ describe("CUT-5, ST-7: timers", () => {
               const isNew = queue.register(at, hashKey(at), timeMs)
               expect(isNew).toBe(!model.has(place))
               if (isNew) model.set(place, { timeMs, sequence: sequence++ })
-            } else if (step.kind === "delete") expect(queue.delete(at, timeMs)).toBe(model.delete(place))
+            } else if (step.kind === "delete") expect(queue.delete(at, hashKey(at), timeMs)).toBe(model.delete(place))
             else {
               const due = [...model]
                 .filter(([, timer]) => timer.timeMs <= timeMs)
@@ -354,7 +354,7 @@ describe("CUT-5, ST-7: timers", () => {
               kind === "register"
                 ? on.register(at, hashKey(at), timeMs)
                 : kind === "delete"
-                  ? on.delete(at, timeMs)
+                  ? on.delete(at, hashKey(at), timeMs)
                   : on.nextDue(timeMs)
             const [found, expected] = [act(queue), act(undisturbed)]
             if (typeof expected !== "object") expect(found).toBe(expected)

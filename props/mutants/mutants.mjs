@@ -209,15 +209,22 @@ export const MUTANTS = [
   {
     name: "timers: fire one too early",
     file: "src/time/timer-queue.ts",
-    find: "while (this.#times.length > 0 && this.#times[0]! <= watermarkMs) {",
-    replace: "while (this.#times.length > 0 && this.#times[0]! <= watermarkMs + 1) {",
+    find: "this.#times[0]! > watermarkMs) return undefined",
+    replace: "this.#times[0]! > watermarkMs + 1) return undefined",
     props: ["time"],
   },
   {
     name: "timers: a deleted one fires",
     file: "src/time/timer-queue.ts",
-    find: "      if (entry.removedAfter !== LIVE) continue\n      this.#noteRemoval(entry)",
-    replace: "      this.#noteRemoval(entry)",
+    find: "    this.#noteRemoval(entry)\n    this.#remove(entry)\n    return true",
+    replace: "    this.#noteRemoval(entry)\n    this.#forget(entry)\n    return true",
+    props: ["time"],
+  },
+  {
+    name: "timers: what takes the place of a deleted one may be due before what is above it",
+    file: "src/time/timer-queue.ts",
+    find: "    if (this.#before(last, entry)) this.#rise(place, last)\n    else this.#sink(place, last)",
+    replace: "    this.#sink(place, last)",
     props: ["time"],
   },
   {

@@ -229,7 +229,7 @@ class Run<Out, K extends Key, States extends StateDeclarations> implements Proce
         onChange()
       },
       delete: (timeMs) => {
-        queue.delete(this.keyFor("a timer"), timeMs)
+        queue.delete(this.keyFor("a timer"), this.#keyHash, timeMs)
         onChange()
       },
     }

@@ -14,8 +14,8 @@ it("TimerTable restores timers with their key, hash, time and turn, and takes ba
   const table = new TimerTable(queue)
   const sink = { put: (entry: TableEntry) => void entries.push(entry) }
   expect(table.capture("all", sink).write(100)).toBe(true)
-  queue.delete("b", 10)
-  queue.delete("c", 10)
+  queue.delete("b", 7, 10)
+  queue.delete("c", 7, 10)
   queue.register("c", 7, 10)
   expect(table.capture("changes", sink).write(100)).toBe(true)
 

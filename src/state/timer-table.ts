@@ -25,7 +25,7 @@ export class TimerTable<K extends Key> implements StateTable {
 
   load({ key, keyHash, namespace, value, deleted }: TableEntry): void {
     invariant(namespace !== null, () => `a timer without a time is restored: ${JSON.stringify({ keyHash, value })}`)
-    if (deleted) this.#queue.unload(key as K, namespace)
+    if (deleted) this.#queue.unload(key as K, keyHash, namespace)
     else this.#queue.load({ key: key as K, keyHash, timeMs: namespace, sequence: value as number })
   }
 }

@@ -26,15 +26,20 @@ export interface TimerCapture<K> {
 }
 
 interface Entry<K> extends RegisteredTimer<K> {
+  /** Where it stands in the heap. */
+  place: number
   /** The number of the capture after which it was deleted or taken; LIVE before. */
   removedAfter: number
 }
 
+/** The timers of a key: itself when it is the only one, else by time. */
+type OfKey<K> = Entry<K> | Map<number, Entry<K>>
+
 /** Later than every capture. A small integer to the engine, as Infinity is not. */
 const LIVE = 2 ** 30
 
-/** Below this many entries, cancelled ones are left for `nextDue` to find. */
-const COMPACT_FROM = 64
+/** Keys are spread over so many Maps: one of 150,000 keys would take 10 ms whenever it grows or shrinks. */
+const SHARDS = 64
 
 /**
  * Timers per key. Pure; the caller brings the time: the watermark for event time, the clock for processing time.
@@ -43,17 +48,17 @@ const COMPACT_FROM = 64
  * - A timer comes out once, at the first `nextDue` whose watermark has reached it; in time order, ties in the order of
  *   registration; a deleted one never (TIM-4).
  *
- * State: O(timers) memory. O(log n) to register and to take, O(1) to delete (entries stay in the heap until they come up
- * or make up half of it, then it is rebuilt: O(1) amortised). A capture copies the array of references, and nothing else.
- * Source: binary heap with its keys in an array of their own, as in flatqueue.
+ * State: O(timers) memory. O(log n) to register, to take and to delete, and nothing that takes longer now and then: whatever is
+ * due, or was deleted before, a call takes microseconds. A capture copies the array of references, and nothing else.
+ * Source: binary heap with its keys in an array of their own, as in flatqueue; entries that know their place, as in Flink's
+ * HeapPriorityQueue.
  */
 export class TimerQueue<K> {
   readonly #identityOf: (key: K) => unknown
-  readonly #byKey = new Map<unknown, Map<number, Entry<K>>>()
+  readonly #byKey = Array.from({ length: SHARDS }, () => new Map<unknown, OfKey<K>>())
   /** The heap's order is (times[i], entries[i].sequence); both arrays are always of equal length. */
-  #times: number[] = []
-  #entries: Entry<K>[] = []
-  #size = 0
+  readonly #times: number[] = []
+  readonly #entries: Entry<K>[] = []
   #sequence = 0
   /** Captures taken so far. */
   #captures = 0
@@ -74,24 +79,22 @@ export class TimerQueue<K> {
 
   /** The time of the next timer; +Infinity when there is none. */
   get nextMs(): number {
-    // Deleted ones leave the heap when they come up.
-    while (this.#entries.length > 0 && this.#entries[0]!.removedAfter !== LIVE) this.#pop()
     return this.#times.length === 0 ? Number.POSITIVE_INFINITY : this.#times[0]!
   }
 
   /** Timers that are registered and neither deleted nor taken. */
   get size(): number {
-    return this.#size
+    return this.#entries.length
   }
 
   /**
+   * @param keyHash unsigned 32-bit, the same for a key at every call
    * @param timeMs a number; +Infinity stands for the end of input
    * @returns false when the key already has a timer for this time
    */
   register(key: K, keyHash: number, timeMs: number): boolean {
-    const ofKey = this.#timersOf(key)
-    if (ofKey.has(timeMs)) return false
-    this.#add(ofKey, { key, keyHash, timeMs, sequence: this.#sequence++, removedAfter: LIVE })
+    if (this.#find(key, keyHash, timeMs) !== undefined) return false
+    this.#add({ key, keyHash, timeMs, sequence: this.#sequence++, place: 0, removedAfter: LIVE })
     return true
   }
 
@@ -100,37 +103,34 @@ export class TimerQueue<K> {
    * registered later come after it.
    */
   load({ key, keyHash, timeMs, sequence }: RegisteredTimer<K>): void {
-    this.unload(key, timeMs)
-    this.#add(this.#timersOf(key), { key, keyHash, timeMs, sequence, removedAfter: LIVE })
+    this.unload(key, keyHash, timeMs)
+    this.#add({ key, keyHash, timeMs, sequence, place: 0, removedAfter: LIVE })
     if (sequence >= this.#sequence) this.#sequence = sequence + 1
     this.#capturedTo = this.#sequence
   }
 
   /** Takes back what was loaded: as `delete`, but no change. */
-  unload(key: K, timeMs: number): void {
-    const entry = this.#byKey.get(this.#identityOf(key))?.get(timeMs)
-    if (entry !== undefined) this.#discard(entry)
+  unload(key: K, keyHash: number, timeMs: number): void {
+    const entry = this.#find(key, keyHash, timeMs)
+    if (entry !== undefined) this.#remove(entry)
   }
 
   /** @returns false when there is no such timer */
-  delete(key: K, timeMs: number): boolean {
-    const entry = this.#byKey.get(this.#identityOf(key))?.get(timeMs)
+  delete(key: K, keyHash: number, timeMs: number): boolean {
+    const entry = this.#find(key, keyHash, timeMs)
     if (entry === undefined) return false
     this.#noteRemoval(entry)
-    this.#discard(entry)
+    this.#remove(entry)
     return true
   }
 
   /** Takes the next timer whose time the watermark has reached, or undefined. Timers registered meanwhile take their turn. */
   nextDue(watermarkMs: number): Timer<K> | undefined {
-    while (this.#times.length > 0 && this.#times[0]! <= watermarkMs) {
-      const entry = this.#pop()
-      if (entry.removedAfter !== LIVE) continue
-      this.#noteRemoval(entry)
-      this.#forget(entry)
-      return entry
-    }
-    return undefined
+    if (this.#times.length === 0 || this.#times[0]! > watermarkMs) return undefined
+    const entry = this.#entries[0]!
+    this.#noteRemoval(entry)
+    this.#remove(entry)
+    return entry
   }
 
   /**
@@ -165,94 +165,104 @@ export class TimerQueue<K> {
     }
   }
 
-  #timersOf(key: K): Map<number, Entry<K>> {
-    const identity = this.#identityOf(key)
-    let ofKey = this.#byKey.get(identity)
-    if (ofKey === undefined) {
-      ofKey = new Map()
-      this.#byKey.set(identity, ofKey)
-    }
-    return ofKey
+  #shardOf(keyHash: number): Map<unknown, OfKey<K>> {
+    // The upper half: the lower bits are what the keys of one subtask may have in common.
+    return this.#byKey[(keyHash >>> 16) % SHARDS]!
   }
 
-  #add(ofKey: Map<number, Entry<K>>, entry: Entry<K>): void {
-    ofKey.set(entry.timeMs, entry)
-    this.#size++
-    this.#push(entry)
+  #find(key: K, keyHash: number, timeMs: number): Entry<K> | undefined {
+    const ofKey = this.#shardOf(keyHash).get(this.#identityOf(key))
+    if (ofKey instanceof Map) return ofKey.get(timeMs)
+    return ofKey?.timeMs === timeMs ? ofKey : undefined
   }
 
-  /** Removes a timer whose entry stays in the heap until it comes up. */
-  #discard(entry: Entry<K>): void {
+  /** Adds a timer that `#find` did not find. */
+  #add(entry: Entry<K>): void {
+    const shard = this.#shardOf(entry.keyHash)
+    const identity = this.#identityOf(entry.key)
+    const ofKey = shard.get(identity)
+    if (ofKey === undefined) shard.set(identity, entry)
+    else if (ofKey instanceof Map) ofKey.set(entry.timeMs, entry)
+    else shard.set(identity, new Map([ofKey, entry].map((each) => [each.timeMs, each])))
+    this.#times.push(entry.timeMs)
+    this.#entries.push(entry)
+    this.#rise(this.#entries.length - 1, entry)
+  }
+
+  #remove(entry: Entry<K>): void {
     entry.removedAfter = this.#captures
     this.#forget(entry)
-    if (this.#entries.length >= COMPACT_FROM && this.#size * 2 < this.#entries.length) this.#compact()
+    const { place } = entry
+    const last = this.#entries.pop()!
+    this.#times.pop()
+    if (last === entry) return
+    if (this.#before(last, entry)) this.#rise(place, last)
+    else this.#sink(place, last)
   }
 
   /** A timer that a snapshot holds is about to go. */
   #noteRemoval(entry: Entry<K>): void {
-    entry.removedAfter = this.#captures
     if (this.#removed !== undefined && entry.sequence < this.#capturedTo) this.#removed.push(entry)
   }
 
   #forget(entry: Entry<K>): void {
+    const shard = this.#shardOf(entry.keyHash)
     const identity = this.#identityOf(entry.key)
-    const ofKey = this.#byKey.get(identity)!
+    const ofKey = shard.get(identity)
+    if (!(ofKey instanceof Map)) {
+      shard.delete(identity)
+      return
+    }
     ofKey.delete(entry.timeMs)
-    if (ofKey.size === 0) this.#byKey.delete(identity)
-    this.#size--
+    if (ofKey.size === 0) shard.delete(identity)
   }
 
-  #push(entry: Entry<K>): void {
-    const times = this.#times
-    const entries = this.#entries
-    let place = times.length
+  /** Moves an entry up from `place` until none above comes after it. */
+  #rise(from: number, entry: Entry<K>): void {
+    let place = from
     while (place > 0) {
       const parent = (place - 1) >> 1
-      if (!this.#before(entry.timeMs, entry, times[parent]!, entries[parent]!)) break
-      times[place] = times[parent]!
-      entries[place] = entries[parent]!
+      const above = this.#entries[parent]!
+      if (!this.#before(entry, above)) break
+      this.#put(place, above)
       place = parent
     }
-    times[place] = entry.timeMs
-    entries[place] = entry
-  }
-
-  #pop(): Entry<K> {
-    const top = this.#entries[0]!
-    const lastTime = this.#times.pop()!
-    const last = this.#entries.pop()!
-    if (this.#entries.length > 0) this.#sink(0, lastTime, last)
-    return top
+    this.#put(place, entry)
   }
 
   /** Moves an entry down from `place` until none below comes before it. */
-  #sink(place: number, timeMs: number, entry: Entry<K>): void {
+  #sink(from: number, entry: Entry<K>): void {
     const times = this.#times
     const entries = this.#entries
+    const { timeMs, sequence } = entry
     const firstLeaf = times.length >> 1
+    let place = from
     while (place < firstLeaf) {
       let child = 2 * place + 1
       const right = child + 1
-      if (right < times.length && this.#before(times[right]!, entries[right]!, times[child]!, entries[child]!))
-        child = right
-      if (!this.#before(times[child]!, entries[child]!, timeMs, entry)) break
-      times[place] = times[child]!
-      entries[place] = entries[child]!
+      let childMs = times[child]!
+      if (right < times.length) {
+        const rightMs = times[right]!
+        if (rightMs < childMs || (rightMs === childMs && entries[right]!.sequence < entries[child]!.sequence)) {
+          child = right
+          childMs = rightMs
+        }
+      }
+      const below = entries[child]!
+      if (timeMs < childMs || (timeMs === childMs && sequence < below.sequence)) break
+      this.#put(place, below)
       place = child
     }
-    times[place] = timeMs
-    entries[place] = entry
+    this.#put(place, entry)
   }
 
-  #before(timeA: number, a: Entry<K>, timeB: number, b: Entry<K>): boolean {
-    return timeA < timeB || (timeA === timeB && a.sequence < b.sequence)
+  #put(place: number, entry: Entry<K>): void {
+    this.#times[place] = entry.timeMs
+    this.#entries[place] = entry
+    entry.place = place
   }
 
-  #compact(): void {
-    this.#entries = this.#entries.filter((entry) => entry.removedAfter === LIVE)
-    this.#times = this.#entries.map((entry) => entry.timeMs)
-    for (let place = (this.#entries.length >> 1) - 1; place >= 0; place--) {
-      this.#sink(place, this.#times[place]!, this.#entries[place]!)
-    }
+  #before(a: Entry<K>, b: Entry<K>): boolean {
+    return a.timeMs < b.timeMs || (a.timeMs === b.timeMs && a.sequence < b.sequence)
   }
 }

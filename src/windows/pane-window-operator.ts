@@ -586,7 +586,7 @@ function arm<K>(
   next: number | null,
 ): number | null {
   if (armed === next || (armed !== null && next !== null && armed < next)) return armed
-  if (armed !== null) timers.delete(key, armed)
+  if (armed !== null) timers.delete(key, keyHash, armed)
   if (next !== null) timers.register(key, keyHash, next)
   return next
 }
