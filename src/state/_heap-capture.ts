@@ -1,18 +1,17 @@
-import { invariant } from "../errors/index.ts"
+import type { KeyGroup } from "./_key-group.ts"
 import type { EntryWriter } from "./entry-writer.ts"
 import { hashKey } from "./key-hash.ts"
-import type { KeyIdentity } from "./key-identity.ts"
-import { keyOfIdentity } from "./key-of-identity.ts"
 import type { TableCapture } from "./state-table.ts"
 
-/** Per key group; undefined stands for an empty one. */
-export type Groups<T> = (T | undefined)[]
-
 export interface HeapCaptureOptions<V> {
-  /** The store's own, alive. */
-  readonly values: Readonly<Groups<ReadonlyMap<KeyIdentity, V>>>
-  /** The keys to hand over; all that are there now when undefined. */
-  readonly changed: Groups<ReadonlySet<KeyIdentity>> | undefined
+  /** The store's own, alive: those that it had when the capture was taken. */
+  readonly groups: readonly KeyGroup<V>[]
+  /** Whether only what `taken` and `takenGone` of the groups name is handed over. */
+  readonly changesOnly: boolean
+  /** Entries whose epoch is less are no part of it. */
+  readonly sinceEpoch: number
+  /** Entries of this epoch, or a later one, were touched after the capture. */
+  readonly epoch: number
   readonly writer: EntryWriter<V>
   /** The capture needs to hear of touches no more. */
   onEnd(): void
@@ -20,93 +19,92 @@ export interface HeapCaptureOptions<V> {
 }
 
 /**
- * A running capture of a HeapKeyedStore. It walks the groups in order and remembers which keys of the group at hand, and of
- * those to come, need nothing more: because they were handed over, or because they were added later.
+ * A running capture of a HeapKeyedStore: walks the groups in order. An entry handed over gets the odd epoch before that of the
+ * capture, so neither the walk nor a touch hands it over again.
  */
 export class HeapCapture<V> implements TableCapture {
   readonly #options: HeapCaptureOptions<V>
-  /** Keys of each group that are part of the capture and not handed over. At 0 the rest of the group are later additions. */
-  readonly #left: number[]
-  readonly #settled: Groups<Set<KeyIdentity>>
-  /** All groups before this one are handed over. */
+  readonly #groups: readonly KeyGroup<V>[]
+  /** For a capture of everything: slots that there were. */
+  readonly #tops: readonly number[]
+  readonly #handedOver: number
+  /** All groups before this one are handed over, and of this one what stands before `#at`. */
   #group = 0
-  #keys: Iterator<KeyIdentity> | undefined
+  #at = 0
+  #ended = false
 
   constructor(options: HeapCaptureOptions<V>) {
     this.#options = options
-    const parts: Readonly<Groups<{ readonly size: number }>> = options.changed ?? options.values
-    this.#left = parts.map((part) => part?.size ?? 0)
-    this.#settled = new Array(parts.length).fill(undefined)
+    this.#handedOver = options.epoch - 1
+    this.#groups = options.groups
+    this.#tops = this.#groups.map((group) => group.keys.length)
+    for (const group of this.#groups) group.pins += 1
   }
 
-  /** Hands over a key's entry, if it is part of the capture and still there as it was. To be called before it changes, or is added. */
-  touch(group: number, identity: KeyIdentity): void {
-    if (group < this.#group || this.#left[group] === 0) return
-    const settled = this.#settledIn(group)
-    if (!settled.has(identity)) this.#handOver(group, identity, settled)
+  /** Hands over an entry, if it is part of the capture and still there as it was. To be called before it changes. */
+  touch(group: KeyGroup<V>, slot: number): void {
+    if (!this.#isWanted(group, slot)) return
+    // A deletion of its key, if there was one, comes before it.
+    if (this.#options.changesOnly) this.#removeGone(group, group.takenGone.length)
+    this.#handOver(group, slot)
   }
 
   write(budget: number): boolean {
-    this.#options.writer.check()
-    const groups = this.#left.length
-    let looked = 0
-    while (this.#group < groups) {
-      const group = this.#group
-      if (this.#left[group] !== 0) {
-        const settled = this.#settledIn(group)
-        this.#keys ??= this.#keysOf(group)
-        for (; this.#left[group] !== 0; looked++) {
-          if (looked === budget) {
-            this.#options.writer.check()
-            return false
-          }
-          const next = this.#keys.next()
-          invariant(
-            next.done !== true,
-            () => `${this.#left[group]} keys of group ${group} left it while it was captured`,
-          )
-          if (!settled.has(next.value)) this.#handOver(group, next.value, settled)
-        }
+    const { writer, changesOnly } = this.#options
+    writer.check()
+    let left = budget
+    for (; this.#group < this.#groups.length; this.#group++, this.#at = 0) {
+      const group = this.#groups[this.#group]!
+      if (changesOnly) left -= this.#removeGone(group, left)
+      const { taken } = group
+      const end = changesOnly ? taken.length : this.#tops[this.#group]!
+      const upTo = Math.min(end, this.#at + left)
+      left -= upTo - this.#at
+      for (; this.#at < upTo; this.#at++) {
+        const slot = changesOnly ? taken[this.#at]! : this.#at
+        if (group.keys[slot] !== undefined && this.#isWanted(group, slot)) this.#handOver(group, slot)
       }
-      this.#keys = undefined
-      this.#settled[group] = undefined
-      this.#group += 1
+      if (left === 0 && (this.#at < end || (changesOnly && group.goneWritten < group.takenGone.length))) {
+        writer.check()
+        return false
+      }
     }
-    this.#options.writer.check()
-    this.#options.onEnd()
+    writer.check()
+    this.#end()
     return true
   }
 
   cancel(): void {
-    this.#options.onEnd()
+    this.#end()
     this.#options.onCancel()
   }
 
-  #settledIn(group: number): Set<KeyIdentity> {
-    let settled = this.#settled[group]
-    if (settled === undefined) {
-      settled = new Set()
-      this.#settled[group] = settled
+  #end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    for (const group of this.#groups) group.pins -= 1
+    this.#options.onEnd()
+  }
+
+  #isWanted(group: KeyGroup<V>, slot: number): boolean {
+    const epoch = group.epochOf(slot)
+    return epoch >= this.#options.sinceEpoch && epoch < this.#handedOver
+  }
+
+  #handOver(group: KeyGroup<V>, slot: number): void {
+    group.setEpoch(slot, this.#handedOver)
+    this.#options.writer.put(group.hashOf(slot), group.keys[slot]!, null, group.values[slot] as V)
+  }
+
+  /** @returns how many deletions it handed over */
+  #removeGone(group: KeyGroup<V>, budget: number): number {
+    const from = group.goneWritten
+    const upTo = Math.min(group.takenGone.length, from + budget)
+    for (let at = from; at < upTo; at++) {
+      const key = group.takenGone[at]!
+      this.#options.writer.remove(hashKey(key), key, null)
     }
-    return settled
-  }
-
-  #keysOf(group: number): Iterator<KeyIdentity> {
-    // Keys that are part of the capture come before any added later: a Map keeps the order of insertion.
-    return (this.#options.changed?.[group] ?? this.#options.values[group]!).keys()
-  }
-
-  #handOver(group: number, identity: KeyIdentity, settled: Set<KeyIdentity>): void {
-    const { changed, values, writer } = this.#options
-    if (changed !== undefined && changed[group]?.has(identity) !== true) return
-    settled.add(identity)
-    const value = values[group]?.get(identity)
-    const held = value !== undefined || values[group]?.has(identity) === true
-    // Not held, in a capture of everything: it is about to be added.
-    if (!held && changed === undefined) return
-    this.#left[group]! -= 1
-    const key = keyOfIdentity(identity)
-    if (held) writer.put(hashKey(key), key, null, value as V)
-    else writer.remove(hashKey(key), key, null)
+    group.goneWritten = upTo
+    return upTo - from
   }
 }

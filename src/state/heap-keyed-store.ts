@@ -1,9 +1,8 @@
 import { invariant } from "../errors/index.ts"
-import { type Groups, HeapCapture } from "./_heap-capture.ts"
+import { HeapCapture } from "./_heap-capture.ts"
+import { KeyGroup, NOWHERE } from "./_key-group.ts"
 import { EntryWriter } from "./entry-writer.ts"
 import { DEFAULT_KEY_GROUPS, keyGroupOf } from "./key-groups.ts"
-import { type KeyIdentity, keyIdentity } from "./key-identity.ts"
-import { keyOfIdentity } from "./key-of-identity.ts"
 import type { Key, KeyedStore } from "./keyed-store.ts"
 import type { StateCodec } from "./state-codec.ts"
 import type { CaptureKind, EntrySink, StateTable, TableCapture, TableEntry } from "./state-table.ts"
@@ -17,79 +16,127 @@ export interface HeapKeyedStoreOptions<V> {
   readonly trackChanges?: boolean
 }
 
+/** The epoch of what was loaded from a snapshot and not touched since. */
+const LOADED = 0
+/** From one epoch to the next: BORN after and the mark of a capture before it have room. */
+const EPOCH_STEP = 4
+/** Added to the epoch of an entry that came in it. */
+const BORN = 1
+/** Of no key. */
+const NO_HASH = -1
+
 /**
- * Keyed state on the JavaScript heap: one Map per key group, since a single Map ends the process at 2^24 entries, and
- * since a group is what moves when a job is rescaled.
+ * Keyed state on the JavaScript heap: a hash table per key group, so that growing is the work of some microseconds at a time,
+ * and since a group is what moves when a job is rescaled.
  *
  * - Values are kept by reference. One that `get` or `entries` handed out may be changed in place until the next capture is
  *   taken, that is, until the end of the operator's call; then get it anew. Who changes one in place calls `set` all the
  *   same, because other stores need to be told.
- * - Captures are written on touch: while one runs, an entry that is about to be touched, and was not handed over, is handed
- *   over first. Objects are touched by `get` too, since they may change in place; so they count as changed.
+ * - Time is cut in epochs, and every entry carries the one in which it was last touched; a capture begins a new one. While it
+ *   runs, an entry of an earlier epoch is handed over before it is touched for the first time. Objects are touched by `get`
+ *   too, since they may change in place; so they count as changed.
  *
- * Cost: a lookup is one Map.get for a primitive key; a composite key is spelled out first. Without a running capture and
- * without tracking, one check of a flag more; with tracking, a Set.add per touch. A capture is taken in O(key groups).
+ * Cost: a lookup is one look into the table. Watched (changes are tracked, or a capture runs), each touch compares one number
+ * more; the first of an epoch notes the slot. A capture is taken in O(key groups).
  */
 export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
   readonly name: string
   readonly #keyGroups: number
   readonly #codec: StateCodec<V> | undefined
-  readonly #values: Groups<Map<KeyIdentity, V>>
-  /** Keys touched since the last capture, when changes are tracked. */
-  #changed: Groups<Set<KeyIdentity>> | undefined
-  /** The key that was added to `#changed` last: it is nearly always got and set in turn. */
-  #lastChanged: KeyIdentity | undefined
+  readonly #groups: (KeyGroup<V> | undefined)[]
+  readonly #tracks: boolean
   #capture: HeapCapture<V> | undefined
   /** Whether touches matter to anyone: changes are tracked, or a capture runs. */
   #watched: boolean
+  /** The present one. */
+  #epoch = EPOCH_STEP
+  /** The epoch that the last good capture began, or the one that runs: what was touched in it or later has changed since. */
+  #capturedIn = EPOCH_STEP
+  /** Where the key was that was got last: it is nearly always set next. */
+  #lastKey: Key = ""
+  #lastHash = NO_HASH
+  #lastGroup: KeyGroup<V> | undefined
+  #lastSlot = NOWHERE
 
   constructor(keyGroups: number = DEFAULT_KEY_GROUPS, options: HeapKeyedStoreOptions<V> = {}) {
     this.name = options.name ?? "state"
     this.#keyGroups = keyGroups
     this.#codec = options.codec
-    this.#values = new Array(keyGroups).fill(undefined)
-    this.#changed = options.trackChanges === true ? new Array(keyGroups).fill(undefined) : undefined
-    this.#watched = this.#changed !== undefined
+    this.#groups = new Array(keyGroups).fill(undefined)
+    this.#tracks = options.trackChanges === true
+    this.#watched = this.#tracks
   }
 
   get(key: Key, keyHash: number): V | undefined {
-    const group = keyGroupOf(keyHash, this.#keyGroups)
-    const identity = keyIdentity(key)
-    const value = this.#values[group]?.get(identity)
-    if (this.#watched && typeof value === "object") this.#touch(group, identity)
+    const group = this.#groups[keyGroupOf(keyHash, this.#keyGroups)]
+    if (group === undefined) return undefined
+    const slot = group.find(key, keyHash | 0)
+    if (slot === NOWHERE) return undefined
+    this.#lastKey = key
+    this.#lastHash = keyHash
+    this.#lastGroup = group
+    this.#lastSlot = slot
+    const value = group.values[slot]
+    if (this.#watched && typeof value === "object") this.#touch(group, slot)
     return value
   }
 
   set(key: Key, keyHash: number, value: V): void {
-    const group = keyGroupOf(keyHash, this.#keyGroups)
-    const identity = keyIdentity(key)
-    if (this.#watched) this.#touch(group, identity)
-    this.#groupAt(group).set(identity, value)
+    // An array may have changed since.
+    if (keyHash === this.#lastHash && key === this.#lastKey && typeof key !== "object") {
+      const group = this.#lastGroup!
+      if (this.#watched) this.#touch(group, this.#lastSlot)
+      group.values[this.#lastSlot] = value
+      return
+    }
+    const group = this.#groupAt(keyGroupOf(keyHash, this.#keyGroups))
+    const slot = group.find(key, keyHash | 0)
+    if (slot === NOWHERE) {
+      this.#lastHash = NO_HASH
+      const added = group.add(key, keyHash | 0, value, this.#epoch + BORN)
+      if (this.#tracks) group.changed.push(added)
+      return
+    }
+    if (this.#watched) this.#touch(group, slot)
+    group.values[slot] = value
   }
 
   delete(key: Key, keyHash: number): boolean {
-    const group = keyGroupOf(keyHash, this.#keyGroups)
-    const identity = keyIdentity(key)
-    const values = this.#values[group]
-    if (this.#watched && values?.has(identity) === true) this.#touch(group, identity)
-    // A group that has emptied keeps its Map, which shrinks by itself: an iteration under way sees what is set next.
-    return values?.delete(identity) ?? false
+    const group = this.#groups[keyGroupOf(keyHash, this.#keyGroups)]
+    const slot = group?.find(key, keyHash | 0) ?? NOWHERE
+    if (group === undefined || slot === NOWHERE) return false
+    const epoch = group.epochOf(slot)
+    if (this.#watched) this.#touch(group, slot)
+    // One that came after the last capture is in none.
+    const isNew = epoch >= this.#capturedIn && epoch % EPOCH_STEP === BORN
+    if (this.#tracks && !isNew) group.gone.push(group.keys[slot]!)
+    this.#lastHash = NO_HASH
+    group.remove(slot)
+    return true
   }
 
   /** O(key groups). */
   get size(): number {
     let size = 0
-    for (const values of this.#values) size += values?.size ?? 0
+    for (const group of this.#groups) size += group?.size ?? 0
     return size
   }
 
   *entries(): IterableIterator<readonly [key: Key, value: V]> {
-    for (let group = 0; group < this.#keyGroups; group++) {
-      const values = this.#values[group]
-      if (values === undefined) continue
-      for (const [identity, value] of values) {
-        if (this.#watched && typeof value === "object") this.#touch(group, identity)
-        yield [keyOfIdentity(identity), value]
+    for (let at = 0; at < this.#keyGroups; at++) {
+      const group = this.#groups[at]
+      if (group === undefined) continue
+      group.pins += 1
+      try {
+        for (let slot = 0; slot < group.keys.length; slot++) {
+          const key = group.keys[slot]
+          if (key === undefined) continue
+          const value = group.values[slot] as V
+          if (this.#watched && typeof value === "object") this.#touch(group, slot)
+          yield [Array.isArray(key) ? key.slice() : key, value]
+        }
+      } finally {
+        group.pins -= 1
       }
     }
   }
@@ -97,72 +144,65 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
   capture(kind: CaptureKind, into: EntrySink): TableCapture {
     const { name } = this
     invariant(this.#capture === undefined, () => `state "${name}" is captured while a capture of it runs`)
-    const changed = this.#changed
-    invariant(kind === "all" || changed !== undefined, () => `changes of state "${name}" are captured, but not tracked`)
+    invariant(kind === "all" || this.#tracks, () => `changes of state "${name}" are captured, but not tracked`)
+    const before = this.#capturedIn
+    this.#epoch += EPOCH_STEP
+    this.#capturedIn = this.#epoch
+    for (const group of this.#groups) group?.take()
+    const groups = this.#groups.filter((group) => group !== undefined)
     const capture = new HeapCapture<V>({
-      values: this.#values,
-      changed: kind === "changes" ? changed : undefined,
+      groups,
+      changesOnly: kind === "changes",
+      sinceEpoch: kind === "changes" ? before : LOADED,
+      epoch: this.#epoch,
       writer: new EntryWriter<V>(name, into, this.#codec && ((value) => this.#codec!.encode(value))),
       onEnd: () => {
         if (this.#capture !== capture) return
         this.#capture = undefined
-        this.#watched = this.#changed !== undefined
+        this.#watched = this.#tracks
       },
-      onCancel: () => this.#takeBack(changed),
+      onCancel: () => {
+        this.#capturedIn = Math.min(this.#capturedIn, before)
+        for (const group of groups) group.takeBack()
+      },
     })
     this.#capture = capture
     this.#watched = true
-    if (changed !== undefined) this.#changed = new Array(this.#keyGroups).fill(undefined)
-    this.#lastChanged = undefined
     return capture
   }
 
   load(entry: TableEntry): void {
     invariant(this.#capture === undefined, () => `state "${this.name}" is restored while a capture of it runs`)
-    const group = keyGroupOf(entry.keyHash, this.#keyGroups)
-    const identity = keyIdentity(entry.key)
-    if (entry.deleted) this.#values[group]?.delete(identity)
-    else
-      this.#groupAt(group).set(
-        identity,
-        this.#codec === undefined ? (entry.value as V) : this.#codec.decode(entry.value),
-      )
-  }
-
-  #groupAt(group: number): Map<KeyIdentity, V> {
-    let values = this.#values[group]
-    if (values === undefined) {
-      values = new Map()
-      this.#values[group] = values
+    const hash = entry.keyHash | 0
+    const group = this.#groupAt(keyGroupOf(entry.keyHash, this.#keyGroups))
+    const slot = group.find(entry.key, hash)
+    this.#lastHash = NO_HASH
+    if (entry.deleted) {
+      if (slot !== NOWHERE) group.remove(slot)
+      return
     }
-    return values
+    const value = this.#codec === undefined ? (entry.value as V) : this.#codec.decode(entry.value)
+    if (slot === NOWHERE) group.add(entry.key, hash, value, LOADED)
+    else group.values[slot] = value
   }
 
-  #touch(group: number, identity: KeyIdentity): void {
-    this.#capture?.touch(group, identity)
-    const changed = this.#changed
-    if (changed === undefined || identity === this.#lastChanged) return
-    this.#lastChanged = identity
-    changedIn(changed, group).add(identity)
-  }
-
-  /** Counts what a capture took as changed again: it may be so once too often, which does no harm. */
-  #takeBack(taken: Readonly<Groups<ReadonlySet<KeyIdentity>>> | undefined): void {
-    const changed = this.#changed
-    if (taken === undefined || changed === undefined) return
-    for (const [group, identities] of taken.entries()) {
-      if (identities === undefined) continue
-      const ofGroup = changedIn(changed, group)
-      for (const identity of identities) ofGroup.add(identity)
+  #groupAt(at: number): KeyGroup<V> {
+    let group = this.#groups[at]
+    if (group === undefined) {
+      group = new KeyGroup<V>()
+      this.#groups[at] = group
     }
+    return group
   }
-}
 
-function changedIn(changed: Groups<Set<KeyIdentity>>, group: number): Set<KeyIdentity> {
-  let ofGroup = changed[group]
-  if (ofGroup === undefined) {
-    ofGroup = new Set()
-    changed[group] = ofGroup
+  #touch(group: KeyGroup<V>, slot: number): void {
+    if (group.epochOf(slot) < this.#epoch) this.#touchFirst(group, slot)
   }
-  return ofGroup
+
+  /** For the first time in this epoch. */
+  #touchFirst(group: KeyGroup<V>, slot: number): void {
+    this.#capture?.touch(group, slot)
+    group.setEpoch(slot, this.#epoch)
+    if (this.#tracks) group.changed.push(slot)
+  }
 }

@@ -1,4 +1,3 @@
-import type { Groups } from "../_heap-capture.ts"
 import type { EntryWriter } from "../entry-writer.ts"
 import { hashKey } from "../key-hash.ts"
 import type { KeyIdentity } from "../key-identity.ts"
@@ -6,6 +5,9 @@ import { keyOfIdentity } from "../key-of-identity.ts"
 import type { TableCapture } from "../state-table.ts"
 import type { DiskEntries, PendingEntry } from "./_disk-entries.ts"
 import type { ClosableView } from "./ordered-bytes.ts"
+
+/** Per key group; undefined stands for an empty one. */
+export type Groups<T> = (T | undefined)[]
 
 export interface DiskCaptureOptions {
   /** What was on disk. */
