@@ -33,7 +33,7 @@ export class WorkerPool {
       recordTiming: false,
       // Module-global in msgpackr: a pipeline that imports it too would turn its native addon on for our channels.
       env: { ...process.env, MSGPACKR_NATIVE_ACCELERATION_DISABLED: "true" },
-      execArgv: [...process.execArgv.filter((flag) => !flag.startsWith("--input-type")), "--enable-source-maps"],
+      ...inheritedFlags(),
       ...(options.maxHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: options.maxHeapMb } }),
     })
     // A thread's death also rejects its task, which is where it is handled; without a listener it would end the process.
@@ -68,6 +68,16 @@ export class WorkerPool {
   async destroy(): Promise<void> {
     await this.#pool.destroy()
   }
+}
+
+/**
+ * Threads inherit the flags of the process, also V8's (`--max-old-space-size`), which a list given to a thread may not hold. Only
+ * `--input-type`, which speaks of `-e` or standard input, is refused for a file: then the others are listed.
+ */
+function inheritedFlags(): { execArgv?: string[] } {
+  const { execArgv } = process
+  const others = execArgv.filter((flag) => !flag.startsWith("--input-type"))
+  return others.length === execArgv.length ? {} : { execArgv: [...others, "--enable-source-maps"] }
 }
 
 /** A thread that ended without a result: it exited, ran out of heap, or threw outside of any operator. */
