@@ -14,11 +14,12 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Worker } from "node:worker_threads"
 import { run } from "millrace"
 import { type Bench, check, ratios } from "./bench.ts"
-import { type Clicks, makeClicks, NOTES, readNotes, Stopwatch } from "./tax/clicks.ts"
+import { type Clicks, makeClicks, STEADY, Stopwatch } from "./tax/clicks.ts"
 import type { Query } from "./tax/jobs.ts"
+import { runInThread } from "./tax/run-in-thread.ts"
+import { readTally, tallyMemory } from "./tax/tally.ts"
 
 const BOUND = 0.7
 const ROUNDS = 5
@@ -107,23 +108,25 @@ async function inTurn(rounds: number, once: (side: Side) => Promise<Reading>): P
   return readings
 }
 
+interface Memory {
+  readonly tally: SharedArrayBuffer
+  readonly times: SharedArrayBuffer
+}
+
 function runTwin(query: Query, clicks: Clicks, passes: number): Promise<Reading> {
-  return measured(clicks, passes, async (notes) => {
-    const params = { query, clicks, passes, notes }
-    const worker = new Worker(path("thread.mjs"), { workerData: { module: path("twins.ts"), params } })
-    await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject))
-    await worker.terminate()
+  return measured(clicks, passes, async (memory) => {
+    await runInThread(path("twins.ts"), { query, clicks, passes, ...memory })
     return 0
   })
 }
 
 function runEngine(query: Query, clicks: Clicks, passes: number, directory: string | undefined): Promise<Reading> {
-  return measured(clicks, passes, async (notes) => {
+  return measured(clicks, passes, async (memory) => {
     let checkpoints = 0
     const job = await run(path("jobs.ts"), {
       workers: 1,
       parallelism: 1,
-      params: { query, clicks, passes, notes },
+      params: { query, clicks, passes, ...memory },
       ...(directory === undefined ? {} : { checkpoint: { directory, every: EVERY } }),
       onEvent: (event) => {
         if (event.type === "checkpoint") checkpoints += 1
@@ -137,23 +140,17 @@ function runEngine(query: Query, clicks: Clicks, passes: number, directory: stri
 }
 
 /** @param once answers how many checkpoints there were */
-async function measured(
-  clicks: Clicks,
-  passes: number,
-  once: (notes: SharedArrayBuffer) => Promise<number>,
-): Promise<Reading> {
-  const notes = new SharedArrayBuffer(8 * NOTES.length)
+async function measured(clicks: Clicks, passes: number, once: (memory: Memory) => Promise<number>): Promise<Reading> {
+  const memory = { tally: tallyMemory(1), times: Stopwatch.memory() }
   const cpu = process.cpuUsage()
   const startMs = performance.now()
-  const checkpoints = await once(notes)
+  const checkpoints = await once(memory)
   const wholeMs = performance.now() - startMs
   const { user, system } = process.cpuUsage(cpu)
-  const { rows, digest, warmMs, endMs } = readNotes(notes)
   const all = clicks.count * passes
   return {
-    rows,
-    digest,
-    steady: (all * Stopwatch.steady * 1000) / (endMs - warmMs),
+    ...readTally(memory.tally),
+    steady: (all * STEADY * 1000) / Stopwatch.steadyMs(memory.times),
     whole: (all * 1000) / wholeMs,
     perCpuSecond: (all * 1e6) / (user + system),
     checkpoints,

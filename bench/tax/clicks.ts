@@ -92,61 +92,38 @@ export class ClickReader {
   }
 }
 
-/** Both sides count their rows and fold every field of each, in any order. */
-export class Tally {
-  rows = 0
-  digest = 0
-
-  add(key: string | number, first: number, second: number): void {
-    const keyed =
-      typeof key === "number"
-        ? key
-        : Math.imul(key.length, 31) +
-          Math.imul(key.charCodeAt(key.length - 1), 10_007) +
-          Math.imul(key.charCodeAt(key.length - 2), 1_009) +
-          key.charCodeAt(key.length - 3)
-    const mixed = Math.imul(Math.imul(keyed ^ 0x9e3779b1, 0x85ebca6b) ^ first, 0xc2b2ae35)
-    this.rows += 1
-    this.digest = (this.digest + Math.imul((mixed >>> 15) ^ mixed ^ second, 0x27d4eb2f)) | 0
-  }
-}
-
-/** What a run writes down outside: number `n` of this list is slot n of a Float64Array. */
-export const NOTES = ["rows", "digest", "warmMs", "endMs"] as const
-export type Notes = Record<(typeof NOTES)[number], number>
 /** Of the input, after which the rate counts as steady: code is compiled by then. */
 const WARM = 0.3
+/** Of the input that is timed as steady. */
+export const STEADY = 1 - WARM
 
-/** Notes when the run has warmed up, and when it has read everything. */
+/** Writes down when the run has warmed up, and when it has read everything. */
 export class Stopwatch {
-  readonly #notes: Float64Array
+  readonly #times: Float64Array
   readonly #warmAt: number
   readonly #all: number
 
-  constructor(notes: SharedArrayBuffer, all: number) {
-    this.#notes = new Float64Array(notes)
+  constructor(memory: SharedArrayBuffer, all: number) {
+    this.#times = new Float64Array(memory)
     this.#warmAt = Math.floor(all * WARM)
     this.#all = all
   }
 
-  /** Called now and then with how much has been read. @returns how much may be read before the next call, at most */
+  /** To be called now and then with how many clicks have been read. */
   at(read: number): void {
-    if (read >= this.#warmAt && this.#notes[2] === 0) this.#notes[2] = performance.now()
-    if (read >= this.#all) this.#notes[3] = performance.now()
+    if (read >= this.#warmAt && this.#times[0] === 0) this.#times[0] = performance.now()
+    if (read >= this.#all) this.#times[1] = performance.now()
   }
 
-  tally({ rows, digest }: Tally): void {
-    this.#notes[0] = rows
-    this.#notes[1] = digest
+  static memory(): SharedArrayBuffer {
+    return new SharedArrayBuffer(16)
   }
 
-  /** Of the input, timed as steady. */
-  static readonly steady = 1 - WARM
-}
-
-export function readNotes(notes: SharedArrayBuffer): Notes {
-  const [rows, digest, warmMs, endMs] = new Float64Array(notes)
-  return { rows: rows!, digest: digest!, warmMs: warmMs!, endMs: endMs! }
+  /** Between the two, ms. */
+  static steadyMs(memory: SharedArrayBuffer): number {
+    const [warmMs, endMs] = new Float64Array(memory)
+    return endMs! - warmMs!
+  }
 }
 
 /** Tommy Ettinger's mulberry32, public domain. */

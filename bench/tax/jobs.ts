@@ -1,5 +1,5 @@
 /** The queries as pipelines: what a user would write, with a source and a sink of the user's own. */
-import { count, pipeline, type Sink, type Source, type SourceBatch, type Split, sliding, sum, tumbling } from "millrace"
+import { count, pipeline, type Source, type SourceBatch, type Split, sliding, sum, tumbling } from "millrace"
 import {
   ClickReader,
   type Clicks,
@@ -7,9 +7,9 @@ import {
   type PageClick,
   Stopwatch,
   spanMs,
-  Tally,
   type UserClick,
 } from "./clicks.ts"
+import { tallySink } from "./tally.ts"
 
 export type Query = "map-filter" | "count" | "tumbling" | "sliding" | "count, numbers" | "tumbling, numbers"
 
@@ -17,7 +17,8 @@ export interface TaxParams extends Readonly<Record<string, unknown>> {
   readonly query: Query
   readonly clicks: Clicks
   readonly passes: number
-  readonly notes: SharedArrayBuffer
+  readonly tally: SharedArrayBuffer
+  readonly times: SharedArrayBuffer
 }
 
 const BATCH = 1_024
@@ -27,7 +28,7 @@ const eventTime = { time, outOfOrder: OUT_OF_ORDER_MS }
 export default pipeline(
   "tax",
   ({ source, params }) => {
-    const { query, notes } = params
+    const { query, tally: memory } = params
     const pages = () => source(clickSource(params, pageClick), eventTime)
     const users = () => source(clickSource(params, userClick), eventTime)
     switch (query) {
@@ -35,44 +36,58 @@ export default pipeline(
         pages()
           .filter((click) => click.page.startsWith("/item/"))
           .map(({ page, cents }) => ({ page, euros: cents / 100 }))
-          .to(tallySink(notes, (tally, { page, euros }) => tally.add(page, euros * 100, 0)))
+          .to(tallySink(memory, (tally, { page, euros }) => tally.add(page, euros * 100, 0)))
         return
       case "count":
         pages()
           .keyBy((click) => click.page)
           .aggregate({ clicks: count() })
-          .to(tallySink(notes, (tally, { key, clicks }) => tally.add(key, clicks, 0)))
+          .to(tallySink(memory, (tally, { key, clicks }) => tally.add(key, clicks, 0)))
         return
       case "count, numbers":
         users()
           .keyBy((click) => click.user)
           .aggregate({ clicks: count() })
-          .to(tallySink(notes, (tally, { key, clicks }) => tally.add(key, clicks, 0)))
+          .to(tallySink(memory, (tally, { key, clicks }) => tally.add(key, clicks, 0)))
         return
       case "tumbling":
         pages()
           .keyBy((click) => click.page)
           .window(tumbling("1s"))
           .aggregate({ clicks: count(), cents: sum((click) => click.cents) })
-          .to(tallySink(notes, (tally, { key, window, clicks, cents }) => tally.add(key, cents, clicks + window.start)))
+          .to(
+            tallySink(memory, (tally, { key, window, clicks, cents }) => tally.add(key, cents, clicks + window.start)),
+          )
         return
       case "tumbling, numbers":
         users()
           .keyBy((click) => click.user)
           .window(tumbling("1s"))
           .aggregate({ clicks: count(), cents: sum((click) => click.cents) })
-          .to(tallySink(notes, (tally, { key, window, clicks, cents }) => tally.add(key, cents, clicks + window.start)))
+          .to(
+            tallySink(memory, (tally, { key, window, clicks, cents }) => tally.add(key, cents, clicks + window.start)),
+          )
         return
       case "sliding":
         pages()
           .keyBy((click) => click.page)
           .window(sliding("10s", "1s"))
           .aggregate({ clicks: count(), cents: sum((click) => click.cents) })
-          .to(tallySink(notes, (tally, { key, window, clicks, cents }) => tally.add(key, cents, clicks + window.start)))
+          .to(
+            tallySink(memory, (tally, { key, window, clicks, cents }) => tally.add(key, cents, clicks + window.start)),
+          )
         return
     }
   },
-  { params: { query: "count", clicks: undefined, passes: 1, notes: undefined } as unknown as TaxParams },
+  {
+    params: {
+      query: "count",
+      clicks: undefined,
+      passes: 1,
+      tally: undefined,
+      times: undefined,
+    } as unknown as TaxParams,
+  },
 )
 
 function pageClick(reader: ClickReader, offset: number, shiftMs: number): PageClick {
@@ -85,7 +100,7 @@ function userClick(reader: ClickReader, offset: number, shiftMs: number): UserCl
 
 /** One split that is read from its beginning, or from wherever a checkpoint left it. */
 function clickSource<T>(
-  { clicks, passes, notes }: TaxParams,
+  { clicks, passes, times }: TaxParams,
   decode: (reader: ClickReader, offset: number, shiftMs: number) => T,
 ): Source<T> {
   return {
@@ -95,7 +110,7 @@ function clickSource<T>(
     splits: (): Split[] => [{ id: "clicks", data: null }],
     *read(_split, from): Generator<SourceBatch<T>, void> {
       const reader = new ClickReader(clicks)
-      const watch = new Stopwatch(notes, clicks.count * passes)
+      const watch = new Stopwatch(times, clicks.count * passes)
       let { pass, offset, read } = (from ?? { pass: 0, offset: 0, read: 0 }) as {
         pass: number
         offset: number
@@ -114,23 +129,6 @@ function clickSource<T>(
           watch.at(read)
         }
         offset = 0
-      }
-    },
-  }
-}
-
-/** Counts and folds the rows, and throws them away. */
-function tallySink<T>(notes: SharedArrayBuffer, add: (tally: Tally, row: T) => void): Sink<T> {
-  return {
-    label: "tally",
-    writer() {
-      const tally = new Tally()
-      const watch = new Stopwatch(notes, 0)
-      return {
-        write(rows) {
-          for (const row of rows) add(tally, row)
-          watch.tally(tally)
-        },
       }
     },
   }

@@ -2,16 +2,15 @@
  * The queries as plain programs over the same bytes: one loop each, a Map per question, windows fired by a watermark. What one
  * would write who needs nothing else: no checkpoints, no second core, no other query.
  */
-import { ClickReader, type Clicks, OUT_OF_ORDER_MS, Stopwatch, spanMs, Tally } from "./clicks.ts"
+import { ClickReader, type Clicks, OUT_OF_ORDER_MS, Stopwatch, spanMs } from "./clicks.ts"
 import type { Query, TaxParams } from "./jobs.ts"
+import { Tally, writeTally } from "./tally.ts"
 
 const WINDOW_MS = 1_000
 const SLIDING_MS = 10_000
 
-export default function runTwin({ query, clicks, passes, notes }: TaxParams): void {
-  const watch = new Stopwatch(notes, clicks.count * passes)
-  const tally = TWINS[query](clicks, passes, watch)
-  watch.tally(tally)
+export default function runTwin({ query, clicks, passes, tally, times }: TaxParams): void {
+  writeTally(tally, 0, TWINS[query](clicks, passes, new Stopwatch(times, clicks.count * passes)))
 }
 
 const TWINS: Record<Query, (clicks: Clicks, passes: number, watch: Stopwatch) => Tally> = {
