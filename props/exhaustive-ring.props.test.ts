@@ -11,6 +11,7 @@ import {
   RecordBatch,
   type ValueCodec,
 } from "../src/records/index.ts"
+import { bytesCodec } from "./_bytes-codec.ts"
 import { bellOf, type Explored, explore, RECEIVER, SENDER, type Thread } from "./_interleavings.ts"
 
 /** What the sender does, one after the other: a batch of so many records, a control element, an announcement. */
@@ -214,13 +215,13 @@ function batches({ actions }: Scenario): { before: number; size: number }[] {
 
 /** Text with a bar between values. Shows the bytes it decodes as they lie in the ring. */
 function textCodec(onDecode?: (bytes: Uint8Array) => void): ValueCodec {
-  return {
-    encode: (values) => new Uint8Array(Buffer.from(values.join("|"), "latin1")),
-    decode: (bytes) => {
+  return bytesCodec(
+    (values) => new Uint8Array(Buffer.from(values.join("|"), "latin1")),
+    (bytes) => {
       onDecode?.(bytes)
       return text(bytes).split("|")
     },
-  }
+  )
 }
 
 function text(bytes: Uint8Array): string {

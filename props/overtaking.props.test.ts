@@ -15,7 +15,7 @@ import {
   RingSender,
 } from "../src/mailbox/index.ts"
 import type { Edge } from "../src/plan/index.ts"
-import { BatchCodec, ElementKind, IDLE, MsgpackCodec, type RecordBatch } from "../src/records/index.ts"
+import { BatchCodec, ElementKind, IDLE, type RecordBatch, RecordCodec } from "../src/records/index.ts"
 import { createBarrierHandler } from "../src/snapshot/index.ts"
 import type { BlockInput } from "../src/snapshot/store/index.ts"
 
@@ -50,7 +50,7 @@ interface Cut {
   readonly records: number
 }
 
-const decoder = new BatchCodec(new MsgpackCodec())
+const decoder = new BatchCodec(new RecordCodec())
 const nobody = { ring: () => undefined }
 const edge = { exchange: "forward", keyOf: undefined } as unknown as Edge
 
@@ -113,8 +113,8 @@ class Cluster {
     }
     const ring = createRing({ capacityRecords, capacityBytes: 1024 })
     return {
-      sender: new RingSender({ ring, codec: new MsgpackCodec(), receiverBell: nobody }),
-      receiver: new RingReceiver({ ring, codec: new MsgpackCodec(), senderBell: nobody }),
+      sender: new RingSender({ ring, codec: new RecordCodec(), receiverBell: nobody }),
+      receiver: new RingReceiver({ ring, codec: new RecordCodec(), senderBell: nobody }),
     }
   }
 

@@ -21,13 +21,14 @@ import {
   RecordBatch,
   type ValueCodec,
 } from "../src/records/index.ts"
+import { bytesCodec } from "./_bytes-codec.ts"
 
 // Values are [number, bytes]: a tag, and how long the record is on the wire. What is on the wire is the tag over and over,
 // so that a byte of another record, of freed space or of nothing shows.
 type Value = readonly [tag: number, bytes: number]
 
-const taggedCodec: ValueCodec = {
-  encode(values) {
+const taggedCodec: ValueCodec = bytesCodec(
+  (values) => {
     const parts = (values as readonly Value[]).map(([tag, bytes]) => {
       const part = new Uint8Array(8 + bytes).fill(tag & 0x7f)
       new DataView(part.buffer).setUint32(0, tag)
@@ -42,7 +43,7 @@ const taggedCodec: ValueCodec = {
     }
     return all
   },
-  decode(bytes) {
+  (bytes) => {
     const values: Value[] = []
     for (let at = 0; at < bytes.length; ) {
       const view = new DataView(bytes.buffer, bytes.byteOffset + at)
@@ -56,7 +57,7 @@ const taggedCodec: ValueCodec = {
     }
     return values
   },
-}
+)
 
 /** A frame with one record of no bytes: the headers of frame, batch and record. */
 const RECORD_FRAME_BYTES = FRAME_HEADER_BYTES + 8 + 8

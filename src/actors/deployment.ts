@@ -19,7 +19,7 @@ import {
   type Vertex,
   workerOf,
 } from "../plan/index.ts"
-import { MsgpackCodec } from "../records/index.ts"
+import { RecordCodec } from "../records/index.ts"
 // Not through the folder's index: workers have no use for the coordinator.
 import { type BarrierMode, createBarrierHandler } from "../snapshot/barriers/create-barrier-handler.ts"
 import type { PartWriter } from "../snapshot/store/index.ts"
@@ -155,12 +155,12 @@ function connect({ plan, worker, buffers, wake }: DeploymentOptions): ChannelEnd
     } else if (spec.fromWorker === worker) {
       const receiverBell = new SharedDoorbell(buffers.doorbells, spec.toWorker)
       senders.set(spec, {
-        sender: new RingSender({ ring: buffers.rings[spec.index]!, codec: new MsgpackCodec(), receiverBell }),
+        sender: new RingSender({ ring: buffers.rings[spec.index]!, codec: new RecordCodec(), receiverBell }),
         local: false,
       })
     } else if (spec.toWorker === worker) {
       const senderBell = new SharedDoorbell(buffers.doorbells, spec.fromWorker)
-      receivers.set(spec, new RingReceiver({ ring: buffers.rings[spec.index]!, codec: new MsgpackCodec(), senderBell }))
+      receivers.set(spec, new RingReceiver({ ring: buffers.rings[spec.index]!, codec: new RecordCodec(), senderBell }))
     }
   }
   return { senders, receivers }

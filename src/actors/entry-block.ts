@@ -1,4 +1,4 @@
-import { MsgpackCodec } from "../records/index.ts"
+import { MsgpackCodec, RecordCodec } from "../records/index.ts"
 import { hashKey, type Key, type TableEntry } from "../state/index.ts"
 
 /** Entries of one table, gathered to be encoded together: those deleted, and those with a value. */
@@ -23,8 +23,8 @@ const LENGTH_BYTES = 4
 const codec = new MsgpackCodec()
 
 /**
- * The payload of a block, as docs/formats/checkpoint.md has it: a frame of places and a frame of values. Apart, since values
- * of one shape travel as columns then, at half the cost of rows. Hashes are not kept: they follow from the keys.
+ * The payload of a block, as docs/formats/checkpoint.md has it: a frame of places, and one of values, which is written by
+ * column. Hashes are not kept: they follow from the keys.
  *
  * @throws {EngineError} RECORD_NOT_SERIALIZABLE
  */
@@ -37,7 +37,8 @@ export function encodeEntries({
 }: EntryBatch): Uint8Array<ArrayBuffer> {
   // Each frame lives in a buffer that the next one overwrites.
   const places = codec.encode([deletedKeys, packed(deletedNamespaces), keys, packed(namespaces)]).slice()
-  const content = codec.encode(values)
+  // Anew for each block: blocks of many tables are written in turn, and what they have in common is compiled once anyhow.
+  const content = new RecordCodec().encode(values)
   const bytes = new Uint8Array(LENGTH_BYTES + places.length + content.length)
   new DataView(bytes.buffer).setUint32(0, places.length, true)
   bytes.set(places, LENGTH_BYTES)
@@ -50,7 +51,7 @@ export function decodeEntries(bytes: Uint8Array): TableEntry[] {
   const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true)
   const places = codec.decode(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + length))
   const [deletedKeys, deletedNamespaces, keys, namespaces] = places as [Key[], Namespaces, Key[], Namespaces]
-  const values = codec.decode(bytes.subarray(LENGTH_BYTES + length))
+  const values = new RecordCodec().decode(bytes.subarray(LENGTH_BYTES + length))
   return [
     ...deletedKeys.map((key, index) => entryOf(key, deletedNamespaces, index, undefined, true)),
     ...keys.map((key, index) => entryOf(key, namespaces, index, values[index], false)),

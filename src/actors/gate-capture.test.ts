@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { type ChannelReceiver, createLocalChannel } from "../mailbox/index.ts"
-import { BatchCodec, ElementKind, MsgpackCodec, RecordBatch } from "../records/index.ts"
+import { BatchCodec, ElementKind, RecordBatch, RecordCodec } from "../records/index.ts"
 import { createBarrierHandler } from "../snapshot/index.ts"
 import type { Chain } from "./chain.ts"
 import { type ChannelPlace, decodeInFlight, InFlightKind, type InFlightSource } from "./in-flight.ts"
@@ -9,7 +9,7 @@ import { OutChannel } from "./out-channel.ts"
 import { Pressure } from "./pressure.ts"
 import { RestoredQueue } from "./restored-input.ts"
 
-const codec = new BatchCodec(new MsgpackCodec())
+const codec = new BatchCodec(new RecordCodec())
 
 function placeFrom(from: number): ChannelPlace {
   return { consumer: "to", edge: "e", from, to: 0, senders: 2, receivers: 1, exchange: "hash" }

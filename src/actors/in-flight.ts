@@ -1,6 +1,6 @@
 import { type QueuedElement, unitsOf } from "../mailbox/index.ts"
 import type { Exchange } from "../plan/index.ts"
-import { BatchCodec, ElementKind, MsgpackCodec } from "../records/index.ts"
+import { BatchCodec, ElementKind, MsgpackCodec, RecordCodec } from "../records/index.ts"
 import type { BlockInput } from "../snapshot/store/index.ts"
 
 /** A channel as a later run of the job can find it again: by operators, not by numbers of a plan. Plain data. */
@@ -63,7 +63,7 @@ const BLOCK_BYTES = 256 * 1024
 export class InFlightRows {
   readonly #place: ChannelPlace
   readonly #head: InFlightHead
-  readonly #codec: BatchCodec = new BatchCodec(new MsgpackCodec())
+  readonly #codec: BatchCodec = new BatchCodec(new RecordCodec())
   #rows: InFlightRow[] = []
   #rowsRecords = 0
   #rowsBytes = 0

@@ -6,8 +6,8 @@ import {
   type ChannelElement,
   type ControlElement,
   ElementKind,
-  MsgpackCodec,
   RecordBatch,
+  RecordCodec,
 } from "../records/index.ts"
 import type { BarrierAction, BarrierHandler } from "../snapshot/index.ts"
 import { WatermarkMerger } from "../time/index.ts"
@@ -66,7 +66,7 @@ export class InputGate implements SubtaskInput {
   #turn = 0
   #current: Current | undefined
   #restored: RestoredQueue[] = []
-  readonly #codec = new BatchCodec(new MsgpackCodec())
+  readonly #codec = new BatchCodec(new RecordCodec())
   /** Of the checkpoint captured last, while ranges in flight are copied. */
   #capture: GateCapture | undefined
   watermarkMs = Number.NEGATIVE_INFINITY

@@ -1,7 +1,7 @@
 import { EngineError, invariant } from "../errors/index.ts"
 import { type QueuedElement, unitsOf } from "../mailbox/index.ts"
 import type { Edge, PhysicalPlan } from "../plan/index.ts"
-import { BatchCodec, ElementKind, IDLE, MsgpackCodec, RecordBatch } from "../records/index.ts"
+import { BatchCodec, ElementKind, IDLE, RecordBatch, RecordCodec } from "../records/index.ts"
 import { type Disk, type Manifest, PartReader } from "../snapshot/store/index.ts"
 import { hashKey, keyGroupOf, subtaskOfKeyGroup } from "../state/index.ts"
 import { type ChannelPlace, decodeInFlight, type InFlightHead, InFlightKind, type InFlightRow } from "./in-flight.ts"
@@ -226,7 +226,7 @@ function elementOf([, kind, content]: InFlightRow): QueuedElement {
   return { kind, records: codec.decode(bytes).size, content: bytes }
 }
 
-const codec = new BatchCodec(new MsgpackCodec())
+const codec = new BatchCodec(new RecordCodec())
 /** A control element: keeps its place, and means nothing any more. */
 const PASSED: QueuedElement = IDLE
 

@@ -1,5 +1,5 @@
 import { invariant } from "../errors/index.ts"
-import { type ControlElement, ElementKind, END, IDLE } from "../records/index.ts"
+import { ByteCursor, type ControlElement, ElementKind, END, IDLE } from "../records/index.ts"
 import {
   BARRIER_BYTES,
   FLAG_ALIGNED,
@@ -18,6 +18,8 @@ export class RingMemory {
   readonly dataWords: Int32Array
   readonly data: Uint8Array
   readonly dataView: DataView
+  /** Over the whole ring: to write and read payloads in place. */
+  readonly cursor: ByteCursor
   readonly dataBytes: number
   readonly capacityRecords: number
 
@@ -30,7 +32,15 @@ export class RingMemory {
     this.capacityRecords = Atomics.load(this.words, Word.CAPACITY_RECORDS)
     this.dataWords = new Int32Array(ring, HEADER_BYTES, this.dataBytes / 4)
     this.data = new Uint8Array(ring, HEADER_BYTES, this.dataBytes)
+    this.cursor = new ByteCursor(ring)
     this.dataView = new DataView(ring, HEADER_BYTES, this.dataBytes)
+  }
+
+  /** The cursor, at a payload that begins at this byte of the data; `end` bounds what may be read or written. */
+  cursorAt(at: number, bytes: number): ByteCursor {
+    this.cursor.at = HEADER_BYTES + at
+    this.cursor.end = HEADER_BYTES + at + bytes
+    return this.cursor
   }
 
   /** The control element whose frame begins at this byte of the data. Its kind and length have been checked. */

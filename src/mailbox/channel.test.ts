@@ -6,8 +6,8 @@ import {
   ElementKind,
   END,
   IDLE,
-  MsgpackCodec,
   RecordBatch,
+  RecordCodec,
 } from "../records/index.ts"
 import type { ChannelReceiver, ChannelSender, QueuedData } from "./channel.ts"
 import { presetCursors } from "./layout.ts"
@@ -27,8 +27,8 @@ function openRing(capacityRecords: number, startCursor = 0, capacityBytes = 1 <<
   const receiverBell = { ring: () => void wakes.receiver++ }
   const senderBell = { ring: () => void wakes.sender++ }
   return {
-    sender: new RingSender({ ring, codec: new MsgpackCodec(), receiverBell }),
-    receiver: new RingReceiver({ ring, codec: new MsgpackCodec(), senderBell }),
+    sender: new RingSender({ ring, codec: new RecordCodec(), receiverBell }),
+    receiver: new RingReceiver({ ring, codec: new RecordCodec(), senderBell }),
     wakes,
   }
 }
@@ -63,7 +63,7 @@ function seen(element: ChannelElement | undefined): unknown {
 }
 
 function contentOf({ content }: QueuedData): unknown[] {
-  return content instanceof RecordBatch ? content.values : new BatchCodec(new MsgpackCodec()).decode(content).values
+  return content instanceof RecordBatch ? content.values : new BatchCodec(new RecordCodec()).decode(content).values
 }
 
 const watermark = (timeMs: number): ControlElement => ({ kind: ElementKind.WATERMARK, timeMs })

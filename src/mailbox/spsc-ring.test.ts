@@ -1,5 +1,14 @@
 import { afterEach, describe, expect, it, vi } from "vitest"
-import { BatchCodec, ElementKind, END, IDLE, MsgpackCodec, RecordBatch, type ValueCodec } from "../records/index.ts"
+import {
+  BatchCodec,
+  type ByteCursor,
+  ElementKind,
+  END,
+  IDLE,
+  RecordBatch,
+  RecordCodec,
+  type ValueCodec,
+} from "../records/index.ts"
 import {
   FRAME_HEADER_BYTES,
   HEADER_BYTES,
@@ -12,12 +21,23 @@ import {
 import { createRing, RingReceiver, RingSender } from "./spsc-ring.ts"
 
 /** Each value is a count of bytes and travels as so many bytes, so that a test chooses the length of its frames. */
-const sizedCodec: ValueCodec = {
-  encode: (values) => new Uint8Array(values.reduce<number>((sum, value) => sum + (value as number), 0)).fill(0xab),
-  decode: (bytes) => {
-    expect(bytes.every((byte) => byte === 0xab)).toBe(true)
-    return [bytes.length]
-  },
+class SizedCodec implements ValueCodec {
+  #bytes = 0
+
+  prepare(values: readonly unknown[]): number {
+    this.#bytes = (values as readonly number[]).reduce((sum, value) => sum + value, 0)
+    return this.#bytes
+  }
+
+  write(sink: ByteCursor): void {
+    const at = sink.take(this.#bytes, 0)
+    sink.u8.fill(0xab, at, at + this.#bytes)
+  }
+
+  read({ u8, at, end }: ByteCursor): unknown[] {
+    expect(u8.subarray(at, end).every((byte) => byte === 0xab)).toBe(true)
+    return [end - at]
+  }
 }
 /** Bytes of an encoded batch beside its values, when it has no times and no key hashes. */
 const BATCH_HEADER_BYTES = 8
@@ -37,7 +57,7 @@ function open({
   startCursor = 0,
   capacityRecords = 1000,
   capacityBytes = MIN_DATA_BYTES,
-  codec = sizedCodec,
+  codec = new SizedCodec(),
 }: Options = {}) {
   const ring = createRing({ capacityRecords, capacityBytes })
   presetCursors(ring, startCursor)
@@ -107,9 +127,9 @@ describe.each(cursors)("RingSender and RingReceiver from cursor %i", (startCurso
 
 describe("RingSender", () => {
   it("publishes with one store, after the payload and the header are written", () => {
-    const { ring, sender } = open({ codec: new MsgpackCodec() })
+    const { ring, sender } = open({ codec: new RecordCodec() })
     const batch = new RecordBatch(["abc"], [5])
-    const encoded = new BatchCodec(new MsgpackCodec()).encode(batch)
+    const encoded = new BatchCodec(new RecordCodec()).encode(batch)
     const stores: number[] = []
     const original = Atomics.store
     vi.spyOn(Atomics, "store").mockImplementation(((array: Int32Array, index: number, value: number) => {
@@ -126,8 +146,16 @@ describe("RingSender", () => {
   it("rings the receiver after the store, and RingReceiver the sender after its stores", () => {
     const log: string[] = []
     const ring = createRing({ capacityRecords: 1, capacityBytes: 1024 })
-    const sender = new RingSender({ ring, codec: sizedCodec, receiverBell: { ring: () => log.push("ring receiver") } })
-    const receiver = new RingReceiver({ ring, codec: sizedCodec, senderBell: { ring: () => log.push("ring sender") } })
+    const sender = new RingSender({
+      ring,
+      codec: new SizedCodec(),
+      receiverBell: { ring: () => log.push("ring receiver") },
+    })
+    const receiver = new RingReceiver({
+      ring,
+      codec: new SizedCodec(),
+      senderBell: { ring: () => log.push("ring sender") },
+    })
     const original = Atomics.store
     vi.spyOn(Atomics, "store").mockImplementation(((array: Int32Array, index: number, value: number) => {
       log.push(`store ${index}`)
@@ -177,7 +205,7 @@ describe("RingSender", () => {
   })
 
   it("changes nothing when the codec refuses a record", () => {
-    const { sender, receiver } = open({ codec: new MsgpackCodec() })
+    const { sender, receiver } = open({ codec: new RecordCodec() })
     const refused = new RecordBatch([() => 1], [0])
     expect(() => sender.offerData(refused)).toThrow(expect.objectContaining({ code: "RECORD_NOT_SERIALIZABLE" }))
     expect(sender.inFlightRecords).toBe(0)
@@ -253,7 +281,7 @@ describe("RingReceiver", () => {
   })
 
   it("decodes nothing into a view on the ring", () => {
-    const { ring, sender, receiver } = open({ codec: new MsgpackCodec() })
+    const { ring, sender, receiver } = open({ codec: new RecordCodec() })
     const value = { bytes: new Uint8Array([1, 2, 3]), floats: new Float64Array([1.5]), node: Buffer.from("xyz") }
     sender.offerData(new RecordBatch([value], [0]))
     const element = receiver.poll()
@@ -262,7 +290,7 @@ describe("RingReceiver", () => {
   })
 
   it("passes a record of 50 MB", () => {
-    const { sender, receiver } = open({ codec: new MsgpackCodec(), capacityBytes: 1 << 20 })
+    const { sender, receiver } = open({ codec: new RecordCodec(), capacityBytes: 1 << 20 })
     const text = "0123456789".repeat(5_000_000)
     expect(sender.offerData(new RecordBatch([{ text, n: 1 }], [0]))).toBe(true)
     expect(sender.offerControl(END)).toBe(false)
@@ -329,6 +357,6 @@ describe("RingReceiver", () => {
   it("refuses memory that is no ring", () => {
     const ring = new SharedArrayBuffer(4096)
     const senderBell = { ring: () => undefined }
-    expect(() => new RingReceiver({ ring, codec: sizedCodec, senderBell })).toThrow(/starts with 0/)
+    expect(() => new RingReceiver({ ring, codec: new SizedCodec(), senderBell })).toThrow(/starts with 0/)
   })
 })

@@ -117,19 +117,21 @@ export class RingSender implements ChannelSender {
     const inFlight = this.#inFlight(ElementKind.DATA)
     if (inFlight > 0 && inFlight + records > this.#memory.capacityRecords) return false
 
-    const bytes = this.#codec.prepare(batch)
-    const frameBytes = FRAME_HEADER_BYTES + padded(bytes)
-    if (this.#makeRoom(frameBytes, RESERVED_BYTES)) {
+    const bytesAtMost = this.#codec.prepare(batch)
+    let bytes: number
+    if (this.#makeRoom(FRAME_HEADER_BYTES + padded(bytesAtMost), RESERVED_BYTES)) {
       const at = this.#published & this.#mask
+      const sink = this.#memory.cursorAt(at + FRAME_HEADER_BYTES, bytesAtMost)
+      const start = sink.at
+      this.#codec.write(sink)
+      bytes = sink.at - start
       this.#writeHeader(at, ElementKind.DATA, FLAG_FIRST | FLAG_LAST, bytes, records, bytes)
-      const payloadAt = at + FRAME_HEADER_BYTES
-      this.#codec.write(this.#memory.data.subarray(payloadAt, payloadAt + bytes))
       this.#bytesSent += bytes
       this.#position += records
-      this.#publish(frameBytes)
+      this.#publish(FRAME_HEADER_BYTES + padded(bytes))
     } else {
-      const kept = new Uint8Array(bytes)
-      this.#codec.write(kept)
+      const kept = this.#codec.finish(bytesAtMost)
+      bytes = kept.length
       this.#unsent = { bytes: kept, records, sentBytes: 0 }
       this.flush()
     }
@@ -385,7 +387,7 @@ export class RingReceiver implements ChannelReceiver {
 
   /** Reads the frame at the cursor and moves behind it. @returns undefined when it completes no element */
   #readFrame(): ChannelElement | undefined {
-    const { dataWords, data, dataBytes } = this.#memory
+    const { dataWords, dataBytes } = this.#memory
     const at = this.#cursor & this.#mask
     const bytes = dataWords[at >> 2]!
     const kindAndFlags = dataWords[(at >> 2) + 1]!
@@ -401,44 +403,44 @@ export class RingReceiver implements ChannelReceiver {
     this.#check(kind <= ElementKind.END && bytes >= 0 && payloadAt + bytes <= dataBytes, at)
     this.#moveBy(FRAME_HEADER_BYTES + padded(bytes), at)
     this.#heldUnits = 1
-    if (kind === ElementKind.DATA) return this.#readData(at, flags, data.subarray(payloadAt, payloadAt + bytes))
+    if (kind === ElementKind.DATA) return this.#readData(at, flags, bytes)
     this.#check(bytes === controlBytes(kind), at)
     return this.#memory.readControl(at)
   }
 
-  #readData(at: number, flags: number, payload: Uint8Array): ChannelElement | undefined {
+  #readData(at: number, flags: number, payloadBytes: number): ChannelElement | undefined {
     const word = at >> 2
     const records = this.#memory.dataWords[word + 2]!
     const totalOrOffset = this.#memory.dataWords[word + 3]! >>> 0
     const first = (flags & FLAG_FIRST) !== 0
     const last = (flags & FLAG_LAST) !== 0
     this.#check(flags <= (FLAG_FIRST | FLAG_LAST) && records > 0 && first === (this.#assembly === undefined), at)
+    const payloadAt = at + FRAME_HEADER_BYTES
     if (first && last) {
-      this.#check(totalOrOffset === payload.length, at)
-      return this.#decode(payload, records, at)
+      this.#check(totalOrOffset === payloadBytes, at)
+      return this.#deliver(this.#codec.read(this.#memory.cursorAt(payloadAt, payloadBytes)), records, at)
     }
 
     if (first) {
-      this.#check(totalOrOffset > payload.length, at)
+      this.#check(totalOrOffset > payloadBytes, at)
       this.#assembly = { bytes: new Uint8Array(totalOrOffset), records, receivedBytes: 0 }
     }
     const assembly = this.#assembly!
     const { bytes, receivedBytes } = assembly
     this.#check((first || totalOrOffset === receivedBytes) && records === assembly.records, at)
-    this.#check(receivedBytes + payload.length <= bytes.length, at)
-    bytes.set(payload, receivedBytes)
-    assembly.receivedBytes += payload.length
+    this.#check(receivedBytes + payloadBytes <= bytes.length, at)
+    bytes.set(this.#memory.data.subarray(payloadAt, payloadAt + payloadBytes), receivedBytes)
+    assembly.receivedBytes += payloadBytes
     this.#check(last === (assembly.receivedBytes === bytes.length), at)
     // Copied out: the sender may have the room. The credit stays with us until the batch is released.
     Atomics.store(this.#memory.words, Word.RELEASED, this.#cursor)
     this.#senderBell.ring()
     if (!last) return undefined
     this.#assembly = undefined
-    return this.#decode(bytes, records, at)
+    return this.#deliver(this.#codec.decode(bytes), records, at)
   }
 
-  #decode(bytes: Uint8Array, records: number, at: number): ChannelElement {
-    const batch = this.#codec.decode(bytes)
+  #deliver(batch: RecordBatch, records: number, at: number): ChannelElement {
     this.#check(batch.size === records, at)
     this.#heldUnits = records
     return { kind: ElementKind.DATA, batch }

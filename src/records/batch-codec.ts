@@ -1,4 +1,5 @@
 import { invariant } from "../errors/index.ts"
+import { type ByteCursor, cursorOver, damaged, scratchOf } from "./byte-cursor.ts"
 import { NO_TIME, RecordBatch } from "./record-batch.ts"
 import type { ValueCodec } from "./value-codec.ts"
 
@@ -23,82 +24,80 @@ const HAS_KEY_HASHES = 2
 export class BatchCodec {
   readonly #values: ValueCodec
   #prepared: RecordBatch | undefined
-  #columns = 0
-  #valueBytes: Uint8Array = new Uint8Array(0)
+  #withTimes = false
 
   constructor(values: ValueCodec) {
     this.#values = values
   }
 
-  /** First half of an encoding. @returns how many bytes `write` is going to write. Nothing may be encoded in between. */
+  /** First half of an encoding. @returns how many bytes `write` writes at most. Nothing may be encoded in between. */
   prepare(batch: RecordBatch): number {
     const count = batch.size
     invariant(
       batch.times.length === count && (batch.keyHashes.length === count || batch.keyHashes.length === 0),
       () => `a batch of ${count} values has ${batch.times.length} times and ${batch.keyHashes.length} key hashes`,
     )
-    this.#columns = (hasTimes(batch.times) ? HAS_TIMES : 0) | (batch.keyHashes.length > 0 ? HAS_KEY_HASHES : 0)
-    this.#valueBytes = this.#values.encode(batch.values)
+    const valuesBound = this.#values.prepare(batch.values)
     this.#prepared = batch
-    return valuesAt(count, this.#columns) + this.#valueBytes.length
+    this.#withTimes = hasTimes(batch.times)
+    return HEADER_BYTES + (this.#withTimes ? 8 * count : 0) + 8 * Math.ceil(batch.keyHashes.length / 2) + valuesBound
   }
 
-  /** Second half. `target` is as long as `prepare` said and starts at a multiple of 8 in its buffer. */
-  write(target: Uint8Array): void {
+  /** Second half: writes at the cursor, which stands at a multiple of 8 and has the room, and moves it behind. */
+  write(sink: ByteCursor): void {
     const batch = this.#prepared
     invariant(batch !== undefined, "a batch was written before it was prepared")
-    const count = batch.size
-    new Uint32Array(target.buffer, target.byteOffset, 2).set([count, this.#columns])
-    let at = target.byteOffset + HEADER_BYTES
-    if ((this.#columns & HAS_TIMES) !== 0) {
-      new Float64Array(target.buffer, at, count).set(batch.times)
-      at += 8 * count
-    }
-    if ((this.#columns & HAS_KEY_HASHES) !== 0) new Uint32Array(target.buffer, at, count).set(batch.keyHashes)
-    target.set(this.#valueBytes, valuesAt(count, this.#columns))
     this.#prepared = undefined
-    this.#valueBytes = new Uint8Array(0)
+    const { times, keyHashes } = batch
+    const withTimes = this.#withTimes
+    sink.put32(batch.size)
+    sink.put32((withTimes ? HAS_TIMES : 0) | (keyHashes.length > 0 ? HAS_KEY_HASHES : 0))
+    if (withTimes) {
+      const at = sink.take(times.length, 3)
+      for (let row = 0; row < times.length; row++) sink.f64[at + row] = times[row]!
+    }
+    const at = sink.take(keyHashes.length, 2)
+    for (let row = 0; row < keyHashes.length; row++) sink.u32[at + row] = keyHashes[row]!
+    sink.take(0, 3)
+    this.#values.write(sink)
   }
 
   /** Both halves. @returns bytes of their own */
-  encode(batch: RecordBatch): Uint8Array {
-    const bytes = new Uint8Array(this.prepare(batch))
-    this.write(bytes)
-    return bytes
+  encode(batch: RecordBatch): Uint8Array<ArrayBuffer> {
+    return this.finish(this.prepare(batch))
   }
 
-  /** Takes bytes that may lie in shared memory and be reused afterwards: nothing returned is a view on them. */
+  /** Second half, for want of a place to write to. @param bound what `prepare` said @returns bytes of their own */
+  finish(bound: number): Uint8Array<ArrayBuffer> {
+    const sink = scratchOf(bound)
+    this.write(sink)
+    return sink.u8.slice(0, sink.at) as Uint8Array<ArrayBuffer>
+  }
+
+  /** A batch that `encode` made bytes of, wherever they begin. */
   decode(bytes: Uint8Array): RecordBatch {
-    if ((bytes.byteOffset & 7) !== 0) return this.decode(bytes.slice())
-    invariant(bytes.length >= HEADER_BYTES, () => `an encoded batch of ${bytes.length} bytes`)
-    const head = new Uint32Array(bytes.buffer, bytes.byteOffset, 2)
-    const count = head[0]!
-    const columns = head[1]!
-    const valuesStart = valuesAt(count, columns)
-    invariant(
-      columns <= (HAS_TIMES | HAS_KEY_HASHES) && valuesStart <= bytes.length,
-      () => `an encoded batch of ${bytes.length} bytes claims ${count} records and columns ${columns}`,
-    )
-    let at = bytes.byteOffset + HEADER_BYTES
+    return this.read(cursorOver(bytes))
+  }
+
+  /**
+   * Reads a batch from the cursor, which stands at a multiple of 8, to its end. The memory may be shared and reused
+   * afterwards: nothing returned is a view on it.
+   *
+   * @throws {EngineError} RECORD_NOT_READABLE
+   */
+  read(source: ByteCursor): RecordBatch {
+    const count = source.take32()
+    const columns = source.take32()
+    if (columns > (HAS_TIMES | HAS_KEY_HASHES)) throw damaged(`a batch has columns ${columns}`)
     const times: number[] = []
     const keyHashes: number[] = []
-    if ((columns & HAS_TIMES) !== 0) {
-      copyInto(times, new Float64Array(bytes.buffer, at, count))
-      at += 8 * count
-    } else {
-      for (let index = 0; index < count; index++) times.push(NO_TIME)
-    }
-    if ((columns & HAS_KEY_HASHES) !== 0) copyInto(keyHashes, new Uint32Array(bytes.buffer, at, count))
-    const values = this.#values.decode(bytes.subarray(valuesStart))
-    invariant(values.length === count, () => `an encoded batch of ${count} records holds ${values.length} values`)
+    if ((columns & HAS_TIMES) !== 0) copyInto(times, source.f64, source.take(count, 3), count)
+    if ((columns & HAS_KEY_HASHES) !== 0) copyInto(keyHashes, source.u32, source.take(count, 2), count)
+    source.take(0, 3)
+    const values = this.#values.read(source, count)
+    for (let row = times.length; row < count; row++) times.push(NO_TIME)
     return new RecordBatch(values, times, keyHashes)
   }
-}
-
-function valuesAt(count: number, columns: number): number {
-  const times = (columns & HAS_TIMES) !== 0 ? 8 * count : 0
-  const keyHashes = (columns & HAS_KEY_HASHES) !== 0 ? Math.ceil(count / 2) * 8 : 0
-  return HEADER_BYTES + times + keyHashes
 }
 
 function hasTimes(times: readonly number[]): boolean {
@@ -107,6 +106,6 @@ function hasTimes(times: readonly number[]): boolean {
 }
 
 /** By hand: Array.from walks an iterator, and a preset length would make the array slow for good. */
-function copyInto(target: number[], source: Float64Array | Uint32Array): void {
-  for (let index = 0; index < source.length; index++) target.push(source[index]!)
+function copyInto(target: number[], source: Float64Array | Uint32Array, at: number, count: number): void {
+  for (let index = 0; index < count; index++) target.push(source[at + index]!)
 }

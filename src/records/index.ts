@@ -1,5 +1,6 @@
 /** What travels: record batches, control elements, and the codecs that turn values into bytes. Leans on errors/ alone. Read element.ts first. */
 export { BatchCodec } from "./batch-codec.ts"
+export { ByteCursor, cursorOver, scratchOf } from "./byte-cursor.ts"
 export { copyPlain, NOT_COPIED } from "./copy-plain.ts"
 export {
   type BarrierElement,
@@ -16,4 +17,5 @@ export {
 export { MsgpackCodec } from "./msgpack-codec.ts"
 export { findUnserializable, mayTravel, type Unserializable } from "./plainness.ts"
 export { NO_TIME, RecordBatch } from "./record-batch.ts"
+export { RecordCodec } from "./record-codec.ts"
 export type { ValueCodec } from "./value-codec.ts"

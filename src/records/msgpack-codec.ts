@@ -1,10 +1,9 @@
 import { Packr as AnyPackr, RESERVE_START_SPACE } from "msgpackr/pack"
 import { Unpackr as AnyUnpackr } from "msgpackr/unpack"
-import { EngineError } from "../errors/index.ts"
-import { fromColumns, MIN_COLUMN_RECORDS, toColumns } from "./_columns.ts"
+import { refusal, SampledCheck } from "./_refusal.ts"
 import { fromTagged, toTagged } from "./_tagged.ts"
-import { findUnserializable, inspect, Plainness, type Unserializable } from "./plainness.ts"
-import type { ValueCodec } from "./value-codec.ts"
+import { damaged } from "./byte-cursor.ts"
+import { inspect, Plainness } from "./plainness.ts"
 
 // The subpaths, because the main entry loads a native addon that is many times slower on shared memory; they have no types
 // of their own.
@@ -29,8 +28,6 @@ const buffers = (globalThis as { Buffer?: Buffers }).Buffer
 const Layout = {
   /** One msgpack array of the values. */
   ROWS: 0,
-  /** `[count, columns]` of _columns.ts. */
-  COLUMNS: 1,
   /** The array of the values in the form of _tagged.ts, for values that msgpack would alter. */
   TAGGED: 2,
 } as const
@@ -47,11 +44,8 @@ const OPTIONS = {
 const MAX_KEPT_BUFFER_BYTES = 2 ** 20
 const FRESH_BUFFER_BYTES = 2 ** 16
 
-const FIRST_CHECKED_RECORDS = 64
-const CHECK_EVERY_RECORDS = 256
-
 /**
- * Values as msgpack, for records of any shape. Each frame defines its record shapes itself.
+ * Values as msgpack, for records of any shape. Each frame is self-contained.
  *
  * - Accepts what plainness.ts accepts, and gives back an equal value: -0, NaN, undefined, lone surrogates, holes, bigints,
  *   dates, typed arrays, Buffers, maps, sets, objects without prototype. Two fields that refer to one object arrive as two.
@@ -59,49 +53,19 @@ const CHECK_EVERY_RECORDS = 256
  *   written; fields that only `findUnserializable` sees (symbols as keys, not enumerable) in the first 64 records and
  *   in every 256th.
  *
- * Cost: frames of at least 64 records of one shape travel as columns, others as rows, each record walked once before it is
- * packed (which costs rows about a third of their speed, and is what makes refusals and -0 exact).
+ * Each value is walked once before it is packed, which is what makes refusals and -0 exact, and costs about a third of the
+ * speed. Batches of records have RecordCodec, which leaves to this one what fits no column.
  *
- * One instance per channel end. Throws {EngineError} RECORD_NOT_SERIALIZABLE.
+ * Throws {EngineError} RECORD_NOT_SERIALIZABLE, RECORD_NOT_READABLE.
  */
-export class MsgpackCodec implements ValueCodec {
+export class MsgpackCodec {
   readonly #packr = new TypedPackr(OPTIONS)
   readonly #unpackr = new TypedUnpackr(OPTIONS)
-  #encodedRecords = 0
-  #nextChecked = 0
+  readonly #check = new SampledCheck()
 
+  /** @returns bytes that stay valid until the next call of `encode` */
   encode(values: readonly unknown[]): Uint8Array {
-    this.#checkSome(values)
-    const bytes = this.#encode(values)
-    this.#encodedRecords += values.length
-    return bytes
-  }
-
-  decode(bytes: Uint8Array): unknown[] {
-    const body = bytes.subarray(1)
-    // From a Buffer, so that Buffers come out as Buffers. It is a view, not a copy.
-    const source = buffers === undefined ? body : buffers.from(body.buffer, body.byteOffset, body.length)
-    const decoded = this.#unpackr.unpack(source) as unknown[]
-    switch (bytes[0]) {
-      case Layout.ROWS:
-        return decoded
-      case Layout.COLUMNS:
-        return fromColumns(decoded[1] as unknown[], decoded[0] as number)
-      case Layout.TAGGED:
-        return decoded.map(fromTagged)
-      default:
-        throw new EngineError(
-          "RECORD_NOT_READABLE",
-          `Cannot decode records: their layout ${bytes[0]} is unknown; they were written by another version or are damaged`,
-        )
-    }
-  }
-
-  #encode(values: readonly unknown[]): Uint8Array {
-    if (values.length >= MIN_COLUMN_RECORDS) {
-      const columns = toColumns(values)
-      if (columns !== undefined) return this.#pack(Layout.COLUMNS, [values.length, columns], values)
-    }
+    this.#check.check(values)
     let worst: Plainness = Plainness.PLAIN
     for (let index = 0; index < values.length; index++) {
       const found = inspect(values[index])
@@ -111,6 +75,25 @@ export class MsgpackCodec implements ValueCodec {
     return worst === Plainness.DELICATE
       ? this.#pack(Layout.TAGGED, Array.from(values, toTagged), values)
       : this.#pack(Layout.ROWS, values, values)
+  }
+
+  /** Takes bytes that may lie in shared memory and be reused afterwards: nothing returned is a view on them. */
+  decode(bytes: Uint8Array): unknown[] {
+    const body = bytes.subarray(1)
+    // From a Buffer, so that Buffers come out as Buffers. It is a view, not a copy.
+    const source = buffers === undefined ? body : buffers.from(body.buffer, body.byteOffset, body.length)
+    const layout = bytes[0]
+    let decoded: unknown
+    try {
+      decoded = this.#unpackr.unpack(source)
+      if (layout === Layout.TAGGED) decoded = (decoded as unknown[]).map(fromTagged)
+    } catch (error) {
+      throw damaged(`they are no msgpack of ours (${(error as Error).message})`)
+    }
+    if ((layout !== Layout.ROWS && layout !== Layout.TAGGED) || !Array.isArray(decoded)) {
+      throw damaged(`their layout ${layout} is unknown, or they are no list`)
+    }
+    return decoded
   }
 
   #pack(layout: number, body: unknown, values: readonly unknown[]): Uint8Array {
@@ -127,35 +110,4 @@ export class MsgpackCodec implements ValueCodec {
     }
     return bytes
   }
-
-  #checkSome(values: readonly unknown[]): void {
-    while (this.#nextChecked < this.#encodedRecords + values.length) {
-      const found = findUnserializable(values[this.#nextChecked - this.#encodedRecords])
-      if (found !== undefined) throw refusalOf(found)
-      this.#nextChecked += this.#nextChecked < FIRST_CHECKED_RECORDS ? 1 : CHECK_EVERY_RECORDS
-    }
-  }
-}
-
-/** The error for a batch of which at least one record cannot be encoded. */
-function refusal(values: readonly unknown[], cause?: unknown): EngineError {
-  for (const value of values) {
-    const found = findUnserializable(value)
-    if (found !== undefined) return refusalOf(found, cause)
-  }
-  const reason = cause instanceof Error ? cause.message : "a part of it changed while it was looked at"
-  return new EngineError(
-    "RECORD_NOT_SERIALIZABLE",
-    `Cannot serialize a batch of ${values.length} records for another thread: ${reason}; send plain data (numbers, strings, dates, maps, arrays, plain objects) in smaller records`,
-    { cause },
-  )
-}
-
-function refusalOf({ path, reason }: Unserializable, cause?: unknown): EngineError {
-  const part = path === "" ? "the record itself" : `field "${path}"`
-  return new EngineError(
-    "RECORD_NOT_SERIALIZABLE",
-    `Cannot serialize a record for another thread: ${part} is ${reason}; send plain data (numbers, strings, dates, maps, arrays, plain objects), or keep the value inside one operator`,
-    { cause, details: { path, reason } },
-  )
 }

@@ -22,7 +22,7 @@ async function main() {
   const [own, peer] = role === "producer" ? [0, 1] : [1, 0]
   const sleeper = new mailbox.Sleeper(doorbells, own)
   const bell = new mailbox.SharedDoorbell(doorbells, peer)
-  const codec = new records.MsgpackCodec()
+  const codec = new records.RecordCodec()
   let sleeps = 0
 
   /** Runs step until it answers false, sleeping whenever it answers "idle". */

@@ -1,17 +1,9 @@
 import { describe, expect, it } from "vitest"
 import { MsgpackCodec } from "./msgpack-codec.ts"
 import { MAX_DEPTH } from "./plainness.ts"
+import { RecordCodec } from "./record-codec.ts"
 
 /** Through memory that is shared and overwritten afterwards, as on a ring. */
-function roundTrip(values: unknown[], codec = new MsgpackCodec()): unknown[] {
-  const encoded = codec.encode(values)
-  const ring = new Uint8Array(new SharedArrayBuffer(encoded.length + 13)).fill(0xee)
-  ring.set(encoded, 5)
-  const decoded = codec.decode(ring.subarray(5, 5 + encoded.length))
-  ring.fill(0xee)
-  return decoded
-}
-
 const flight = (index: number) => ({
   date: 978_307_200_000 + index * 60_000,
   delay: (index % 90) - 10,
@@ -94,7 +86,19 @@ const kept: [string, unknown][] = [
   ["deep nesting", Array.from({ length: MAX_DEPTH - 1 }).reduce<unknown>((inner) => ({ inner }), 1)],
 ]
 
-describe("MsgpackCodec", () => {
+describe.each([
+  ["MsgpackCodec", MsgpackCodec],
+  ["RecordCodec", RecordCodec],
+])("%s", (_codec, Codec) => {
+  function roundTrip(values: unknown[], codec: MsgpackCodec | RecordCodec = new Codec()): unknown[] {
+    const encoded = codec.encode(values)
+    const ring = new Uint8Array(new SharedArrayBuffer(encoded.length + 13)).fill(0xee)
+    ring.set(encoded, 5)
+    const decoded = codec.decode(ring.subarray(5, 5 + encoded.length))
+    ring.fill(0xee)
+    return decoded
+  }
+
   it.each(kept)("gives back %s", (_name, value) => {
     expect(roundTrip([value])).toStrictEqual([value])
     expect(roundTrip([-0, value])).toStrictEqual([-0, value])
@@ -141,27 +145,27 @@ describe("MsgpackCodec", () => {
       [`key${index % 200}`]: index,
       common: { [`k${index % 90}`]: 1 },
     }))
-    const codec = new MsgpackCodec()
+    const codec = new Codec()
     for (let round = 0; round < 3; round++) expect(roundTrip(shapes, codec)).toStrictEqual(shapes)
     const primitives = Array.from({ length: 100 }, (_, index) => (index % 2 === 0 ? index : null))
     expect(roundTrip(primitives)).toStrictEqual(primitives)
   })
 
   it("writes frames that need no other frame", () => {
-    const codec = new MsgpackCodec()
+    const codec = new Codec()
     const frames = [1, 100, 3].map((count) => codec.encode(Array.from({ length: count }, (_, i) => flight(i))).slice())
-    for (const frame of frames.reverse()) expect(new MsgpackCodec().decode(frame)[0]).toEqual(flight(0))
+    for (const frame of frames.reverse()) expect(new Codec().decode(frame)[0]).toEqual(flight(0))
   })
 
   it("keeps what it encoded until it encodes again, whatever other codecs do", () => {
-    const codec = new MsgpackCodec()
+    const codec = new Codec()
     const bytes = codec.encode([flight(1)])
-    for (let round = 0; round < 100; round++) new MsgpackCodec().encode([flight(2), "x".repeat(5000)])
+    for (let round = 0; round < 100; round++) new Codec().encode([flight(2), "x".repeat(5000)])
     expect(codec.decode(bytes)).toEqual([flight(1)])
   })
 
   it("gives back a record of 50 MB and works on", () => {
-    const codec = new MsgpackCodec()
+    const codec = new Codec()
     const record = {
       text: "0123456789".repeat(3_000_000),
       bytes: new Uint8Array(20_000_000).fill(7),
@@ -184,14 +188,14 @@ describe("MsgpackCodec", () => {
     if (Array.isArray(value)) value.push(value)
     const message = `Cannot serialize a record for another thread: ${text ?? 'field "[1]" is a reference back to a value that contains it'}; send plain data (numbers, strings, dates, maps, arrays, plain objects), or keep the value inside one operator`
     for (const batch of [[value], Array.from({ length: 600 }, (_, index) => (index === 500 ? value : flight(index)))]) {
-      const codec = new MsgpackCodec()
+      const codec = new Codec()
       expect(() => codec.encode(batch)).toThrow(expect.objectContaining({ code: "RECORD_NOT_SERIALIZABLE", message }))
       expect(roundTrip([flight(1)], codec)).toEqual([flight(1)])
     }
   })
 
   it("refuses a symbol as a key in the first 64 records and in every 256th", () => {
-    const codec = new MsgpackCodec()
+    const codec = new Codec()
     const hidden = () => ({ [Symbol("x")]: 1 })
     expect(() => codec.encode([hidden()])).toThrow(/key is a symbol/)
     expect(() => codec.encode([hidden()])).toThrow(/key is a symbol/)
@@ -200,7 +204,7 @@ describe("MsgpackCodec", () => {
   })
 
   it("refuses a frame of another version", () => {
-    expect(() => new MsgpackCodec().decode(new Uint8Array([9, 0x90]))).toThrow(
+    expect(() => new Codec().decode(new Uint8Array([9, 0x90]))).toThrow(
       expect.objectContaining({ code: "RECORD_NOT_READABLE" }),
     )
   })

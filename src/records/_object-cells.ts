@@ -1,0 +1,159 @@
+import type { Column } from "./_column.ts"
+import type { CellKind, NumberCells } from "./_column-kinds.ts"
+import { Kind, type Shape } from "./_shape.ts"
+import type { ByteCursor } from "./byte-cursor.ts"
+
+/**
+ * Plain objects with these keys in this order. A function compiled for the keys looks at each object once: whether it is of
+ * the shape, and at its fields, which it lays down by column.
+ *
+ * A field that has held numbers alone goes straight into an array of float64, without a look at its kind later on; the first
+ * cell of another kind ends that for good.
+ */
+export class ObjectCells implements CellKind {
+  readonly #keys: readonly string[]
+  readonly #columns: readonly Column[]
+  /** By field, while it has numbers alone. */
+  readonly #numbers: (NumberCells | undefined)[]
+  /** By field, for the others. */
+  readonly #cells: unknown[][]
+  /** By field: where its cells go. */
+  readonly #into: (Float64Array | unknown[])[]
+  #gatherer: Gatherer
+  count = 0
+
+  /** @param first whose keys these are */
+  constructor(keys: readonly string[], first: Readonly<Record<string, unknown>>, newColumn: () => Column) {
+    this.#keys = keys
+    this.#columns = keys.map(newColumn)
+    this.#numbers = keys.map((key, field) =>
+      typeof first[key] === "number" ? this.#columns[field]!.beginNumbers() : undefined,
+    )
+    this.#cells = keys.map(() => [])
+    this.#into = [...this.#cells]
+    this.#gatherer = gathererFor(keys, this.#numbers)
+  }
+
+  gather(cells: readonly unknown[], from: number, to: number): number {
+    let row = from
+    while (true) {
+      for (let field = 0; field < this.#keys.length; field++) {
+        const numbers = this.#numbers[field]
+        if (numbers !== undefined) {
+          numbers.count = this.count
+          this.#into[field] = numbers.makeRoom(to - row)
+        }
+      }
+      const next = this.#gatherer(cells, row, to, this.count, this.#keys, this.#into)
+      this.count += next - row
+      row = next
+      if (row === to || !this.#endNumbers(cells[row])) return row
+    }
+  }
+
+  /** Whether this record stopped the gathering only because a field of numbers holds something else: then no longer. */
+  #endNumbers(record: unknown): boolean {
+    if (!this.#isOfShape(record)) return false
+    let ended = false
+    for (const [field, key] of this.#keys.entries()) {
+      const numbers = this.#numbers[field]
+      if (numbers === undefined || typeof (record as Record<string, unknown>)[key] === "number") continue
+      this.#numbers[field] = undefined
+      this.#cells[field] = Array.from(numbers.numbers.subarray(0, this.count))
+      this.#into[field] = this.#cells[field]
+      numbers.clear()
+      ended = true
+    }
+    if (ended) this.#gatherer = gathererFor(this.#keys, this.#numbers)
+    return ended
+  }
+
+  #isOfShape(record: unknown): boolean {
+    if (typeof record !== "object" || record === null || Object.getPrototypeOf(record) !== Object.prototype)
+      return false
+    const keys = Object.keys(record)
+    return keys.length === this.#keys.length && keys.every((key, field) => key === this.#keys[field])
+  }
+
+  settle(): void {
+    for (let field = 0; field < this.#keys.length; field++) {
+      const numbers = this.#numbers[field]
+      if (numbers === undefined) {
+        this.#columns[field]!.gather(this.#cells[field]!, this.count)
+        this.#columns[field]!.settle()
+      } else {
+        numbers.count = this.count
+        numbers.settle()
+      }
+    }
+  }
+
+  get shape(): Shape {
+    return [Kind.OBJECT, this.#keys, this.#columns.map((column) => column.shape)]
+  }
+
+  get bound(): number {
+    let bound = 0
+    for (const column of this.#columns) bound += column.bound
+    return bound
+  }
+
+  write(sink: ByteCursor): void {
+    for (const column of this.#columns) column.write(sink)
+  }
+
+  clear(): void {
+    this.count = 0
+    for (const column of this.#columns) column.clear()
+    for (const cells of this.#cells) cells.length = 0
+  }
+}
+
+/** Lays records down from row `count` on. @returns the first row that is not of the shape, or `to` */
+type Gatherer = (
+  records: readonly unknown[],
+  from: number,
+  to: number,
+  count: number,
+  keys: readonly string[],
+  into: readonly (Float64Array | unknown[])[],
+) => number
+
+/** Compiled gatherers of this thread; bounded, since shapes come from data. */
+const gatherers = new Map<string, Gatherer>()
+const MAX_GATHERERS = 1024
+
+function gathererFor(keys: readonly string[], numbers: readonly unknown[]): Gatherer {
+  const name = `${numbers.map((each) => (each === undefined ? 0 : 1)).join("")}${JSON.stringify(keys)}`
+  let gatherer = gatherers.get(name)
+  if (gatherer === undefined) {
+    if (gatherers.size === MAX_GATHERERS) gatherers.clear()
+    gatherer = compile(keys, numbers)
+    gatherers.set(name, gatherer)
+  }
+  return gatherer
+}
+
+/** Keys go in as JSON: no text of the data becomes code. */
+function compile(keys: readonly string[], numbers: readonly unknown[]): Gatherer {
+  const lines = (line: (field: number) => string) => keys.map((_, field) => line(field)).join("\n")
+  const body = `
+    const { getPrototypeOf, prototype } = Object
+    ${lines((field) => `const into${field} = into[${field}]`)}
+    for (let row = from; row < to; row++) {
+      const record = records[row]
+      if (typeof record !== "object" || record === null || getPrototypeOf(record) !== prototype) return row
+      let field = 0
+      for (const key in record) {
+        if (key !== keys[field]) return row
+        field++
+      }
+      if (field !== ${keys.length}) return row
+      ${lines((field) => `const cell${field} = record[${JSON.stringify(keys[field])}]`)}
+      ${lines((field) => (numbers[field] === undefined ? "" : `if (typeof cell${field} !== "number") return row`))}
+      ${lines((field) => (numbers[field] === undefined ? `into${field}.push(cell${field})` : `into${field}[count] = cell${field}`))}
+      count++
+    }
+    return to`
+  return new Function("records", "from", "to", "count", "keys", "into", body) as Gatherer
+}
