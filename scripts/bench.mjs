@@ -18,6 +18,8 @@ Runs the benches named, or all: each file bench/<name>.bench.ts answers one ques
 
 A row is the median of its readings with the least and the most; "ratio" is a median of pairs measured in turn in one run.
 A run at the real size appends its rows to bench/results/<name>.jsonl and fails when a bound is broken.
+
+  npm run bench:page                 makes docs/performance.md of those files
 `
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..")

@@ -23,33 +23,45 @@ const LARGE = [
   [1e3, "k", "kB"],
 ]
 
+/** What to divide figures of such a size by, and their unit then: 5.6e6 records/s are millions of records/s. */
+export function scaleOf(value, unit) {
+  const found = LARGE.find(([size]) => Math.abs(value) >= size)
+  if (found !== undefined && unit === "bytes") return { size: found[0], unitText: found[2] }
+  if (found !== undefined && /\/s$| per /.test(unit)) return { size: found[0], unitText: `${found[1]} ${unit}` }
+  return { size: 1, unitText: unit }
+}
+
 /** A figure with its unit: 1.23 M records/s, 45.6 MB, 12.3 ms, 3.20 x. */
 export function figure(value, unit) {
-  for (const [size, prefix, bytes] of LARGE) {
-    if (Math.abs(value) < size) continue
-    if (unit === "bytes") return `${number(value / size)} ${bytes}`
-    if (/\/s$| per /.test(unit)) return `${number(value / size)} ${prefix} ${unit}`
-  }
-  return `${number(value)} ${unit}`
+  const { size, unitText } = scaleOf(value, unit)
+  return `${number(value / size)} ${unitText}`
 }
 
 /** `min–max`, for a median that stands beside it with its unit. */
 export function range(readings, unit) {
   if (readings.length < 2) return ""
-  const least = Math.min(...readings)
-  const most = Math.max(...readings)
-  const [size] = LARGE.find(([size]) => most >= size && (unit === "bytes" || /\/s$| per /.test(unit))) ?? [1]
-  return `${number(least / size)}–${number(most / size)}`
+  const { size } = scaleOf(median(readings), unit)
+  return `${number(Math.min(...readings) / size)}–${number(Math.max(...readings) / size)}`
 }
 
 /** @returns undefined where there is no bound, else whether the median keeps it and how it reads: "at least 5" */
-export function boundOf({ readings, atLeast, atMost }) {
+export function boundOf({ readings, unit, atLeast, atMost }) {
   if (atLeast === undefined && atMost === undefined) return undefined
   const value = median(readings)
   const holds = (atLeast === undefined || value >= atLeast) && (atMost === undefined || value <= atMost)
   const texts = [
-    ...(atLeast === undefined ? [] : [`at least ${number(atLeast)}`]),
-    ...(atMost === undefined ? [] : [`at most ${number(atMost)}`]),
+    ...(atLeast === undefined ? [] : [`at least ${boundFigure(atLeast, unit)}`]),
+    ...(atMost === undefined ? [] : [`at most ${boundFigure(atMost, unit)}`]),
   ]
   return { holds, text: texts.join(", ") }
+}
+
+/** A figure of an axis or a bound, as someone would write it: 5 and not 5.00. */
+export function plain(value) {
+  return Number(value.toPrecision(3)).toLocaleString("en-US", { maximumFractionDigits: 6 })
+}
+
+function boundFigure(value, unit) {
+  const { size, unitText } = scaleOf(value, unit)
+  return `${plain(value / size)} ${unitText}`
 }

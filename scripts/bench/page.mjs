@@ -1,0 +1,233 @@
+// docs/performance.md and its plots, made of the newest run of each bench in bench/results/.
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { loadModule } from "../../dist/actors/load-pipeline.js"
+import { bars } from "./bars.mjs"
+import { boundOf, figure, median, number, range } from "./figures.mjs"
+import { curvesOf, isPercentile, percentiles } from "./percentiles.mjs"
+import { newestRuns } from "./results.mjs"
+import { benchNames } from "./run-bench.mjs"
+
+/** What most readers ask first; benches not named here follow by name. */
+const ORDER = [
+  ...["nexmark", "ysb", "tax", "cost", "peers", "exchange", "codec", "latency", "guarantees", "checkpoint"],
+  ...["checkpoint-backpressure", "recovery", "windows", "backpressure", "startup", "idle", "memory"],
+]
+/** A plot with more rows than this says less than the table. */
+const MOST_BARS = 30
+
+/** @returns the text of every file of the page, by its path in the repository */
+export async function renderPage(root) {
+  const files = new Map()
+  const known = benchNames(root)
+  const runs = [...newestRuns(root)]
+    .filter(([bench]) => known.includes(bench))
+    .sort(([a], [b]) => placeOf(a) - placeOf(b))
+  const sections = []
+  for (const [bench, results] of runs) sections.push(await renderBench(root, bench, results, files))
+  files.set("docs/performance.md", `${[...intro(runs), ...sections.flat()].join("\n").trim()}\n`)
+  return files
+}
+
+function placeOf(bench) {
+  const place = ORDER.indexOf(bench)
+  return place < 0 ? ORDER.length : place
+}
+
+function intro(runs) {
+  const bounded = runs.flatMap(([bench, results]) =>
+    results.filter((result) => boundOf(result) !== undefined).map((result) => ({ bench, result, ...boundOf(result) })),
+  )
+  const broken = bounded.filter(({ holds }) => !holds)
+  const rows = bounded.map(({ bench, result, holds, text }) => [
+    `[${bench}](#${bench})`,
+    `${result.variant}: ${result.metric}`,
+    `${figure(median(result.readings), result.unit)}${result.against === undefined ? "" : ` of ${result.against}`}`,
+    text,
+    holds ? "yes" : "**no**",
+  ])
+  return [
+    "# Performance",
+    "",
+    "<!-- Made by `npm run bench:page` from bench/results/: not written by hand. -->",
+    "",
+    "How fast millrace is, against what, and where it is not as fast as it should be. `npm run bench` measures it on your",
+    "machine; every figure here comes from the newest run of each bench that is kept in",
+    "[bench/results](../bench/results), with every reading.",
+    "",
+    "How it is measured:",
+    "",
+    "- A bench is one file in [bench](../bench) that asks one question. It checks what it computed before it tells a time, and runs in",
+    "  a process of its own.",
+    "- A ratio is the median of pairs measured in turn in one run on one machine: what else the machine did fell on both. Figures of",
+    "  different sections may come from different moments; their ratios may be compared, the figures themselves less so.",
+    "- A figure is the median; beside it stand the least and the most of its readings. Thin lines in the plots reach from the least to",
+    "  the most, dashed ones are bounds.",
+    "- A bound is a promise: `npm run bench` fails where it does not hold, and this page says why it does not.",
+    "- Flags are Node's defaults: what a user gets.",
+    "",
+    "## What is promised",
+    "",
+    ...(bounded.length === 0
+      ? ["No bound has been measured yet."]
+      : [
+          `${bounded.length - broken.length} of ${bounded.length} bounds hold.`,
+          "",
+          ...markdownTable(["bench", "figure", "median", "bound", "holds"], rows),
+        ]),
+    "",
+  ]
+}
+
+async function renderBench(root, bench, results, files) {
+  const plots = plotsOf(bench, results)
+  const images = plots.map(({ name, title, svg }) => {
+    files.set(`docs/performance/${name}.svg`, svg)
+    return `![${title}](performance/${name}.svg)`
+  })
+  const curves = curvesOf(results)
+  const rows = results.filter((result) => !(curves.has(result.variant) && isPercentile(result)))
+  return [
+    `## ${bench}`,
+    "",
+    ...aboutOf(root, bench),
+    "",
+    ...images.flatMap((image) => [image, ""]),
+    ...(rows.length === 0 ? [] : [...resultTable(rows), ""]),
+    ...(curves.size === 0 ? [] : [...curveTable(curves), ""]),
+    ...(await shortfalls(root, bench, results)),
+    `<sub>${provenance(bench, results[0])}</sub>`,
+    "",
+  ]
+}
+
+/** Bars for every metric that several variants have; curves for latencies. */
+function plotsOf(bench, results) {
+  const plots = []
+  const add = (title, svgOf) => {
+    const name = `${bench}-${title
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, "-")
+      .replaceAll(/^-|-$/g, "")}`
+    plots.push({ name, title: `${bench}: ${title}`, svg: svgOf(`${bench}: ${title}`) })
+  }
+  const curves = curvesOf(results)
+  for (const [title, group] of groupsOf(
+    results.filter((result) => !(curves.has(result.variant) && isPercentile(result))),
+  )) {
+    const nothing = group.every(({ readings }) => median(readings) === 0)
+    if (group.length < 2 || group.length > MOST_BARS || nothing) continue
+    const { unit, against } = group[0]
+    const axisTitle = unit === "x" ? `times ${against ?? "the baseline"}` : undefined
+    add(title, (full) => bars({ title: full, results: group, unit, axisTitle }))
+  }
+  if (curves.size > 0) {
+    const { unit } = [...curves.values()][0][0]
+    add("by percentile", (full) => percentiles({ title: full, curves, unit }))
+  }
+  return plots
+}
+
+/** Rows that stand in one plot, by its title. Ratios of one metric stand together when they are of one thing. */
+function groupsOf(results) {
+  const groups = new Map()
+  for (const result of results) {
+    const { metric, unit, against } = result
+    const title = unit === "x" ? `${metric}, times ${against ?? "the baseline"}` : `${metric}, ${unit}`
+    groups.set(title, [...(groups.get(title) ?? []), result])
+  }
+  return groups
+}
+
+/** The comment that the bench opens with, a line per part. */
+function aboutOf(root, bench) {
+  const source = readFileSync(join(root, "bench", `${bench}.bench.ts`), "utf8")
+  const comment = /^\s*\/\*\*([\s\S]*?)\*\//.exec(source)?.[1] ?? ""
+  const words = comment
+    .split("\n")
+    .map((each) => each.replace(/^\s*\*? ?/, "").trim())
+    .join(" ")
+    .trim()
+  const parts = words.split(/(?:^|\s)(?=(?:Questions?|Topolog(?:y|ies)|Baselines?|Bounds?)\b[^.:;]{0,60}:)/)
+  return parts
+    .filter((part) => part !== "")
+    .map((part) => {
+      const [, label, rest] = /^((?:Question|Topolog|Baseline|Bound)[^:]*): ([\s\S]*)$/.exec(part) ?? [
+        undefined,
+        "",
+        part,
+      ]
+      return label === "" ? `${markdown(rest)}\n` : `- **${label}:** ${markdown(rest)}`
+    })
+}
+
+function resultTable(results) {
+  const anyBound = results.some((result) => boundOf(result) !== undefined)
+  const head = ["variant", "metric", "median", "min–max", "runs", ...(anyBound ? ["bound"] : [])]
+  const rows = results.map((result) => {
+    const { variant, metric, unit, readings, against } = result
+    const bound = boundOf(result)
+    const value = `${figure(median(readings), unit)}${against === undefined ? "" : ` of ${against}`}`
+    const verdict = bound === undefined ? "" : bound.holds ? bound.text : `**not ${bound.text}**`
+    return [variant, metric, value, range(readings, unit), String(readings.length), ...(anyBound ? [verdict] : [])]
+  })
+  return markdownTable(head, rows)
+}
+
+/** A line per variant, a column per percentile. */
+function curveTable(curves) {
+  const metrics = [...new Set([...curves.values()].flat().map(({ metric }) => metric))].sort(
+    (a, b) => orderOf(a) - orderOf(b),
+  )
+  const { unit } = [...curves.values()][0][0]
+  const rows = [...curves].map(([variant, results]) => [
+    variant,
+    ...metrics.map((metric) => {
+      const result = results.find((each) => each.metric === metric)
+      if (result === undefined) return ""
+      const value = number(median(result.readings))
+      return boundOf(result)?.holds === false ? `**${value}**` : value
+    }),
+  ])
+  const runs = Math.max(...[...curves.values()].flat().map(({ readings }) => readings.length))
+  return markdownTable([`${unit}, median of ${runs} run${runs === 1 ? "" : "s"}`, ...metrics], rows)
+}
+
+function orderOf(metric) {
+  return metric === "max" ? 100 : Number(metric.slice(1))
+}
+
+/** Bounds that do not hold, and what the bench's `reasons` say of them. */
+async function shortfalls(root, bench, results) {
+  const broken = results.filter((result) => boundOf(result)?.holds === false)
+  if (broken.length === 0) return []
+  const file = join(root, "bench", `${bench}.bench.ts`)
+  const gives = /export const reasons\b/.test(readFileSync(file, "utf8"))
+  const { reasons = {} } = gives ? await loadModule(file) : {}
+  return [
+    "What does not hold:",
+    "",
+    ...broken.map((result) => {
+      const { variant, metric, unit, readings } = result
+      const reason = reasons[`${variant}: ${metric}`] ?? reasons[variant] ?? "No reason is known yet."
+      return `- ${markdown(variant)}, ${metric}: ${figure(median(readings), unit)}, not ${boundOf(result).text}. ${markdown(reason)}`
+    }),
+    "",
+  ]
+}
+
+function provenance(bench, { commit, dirty, date, node, cpu, cores, memoryBytes, system, load }) {
+  const tree = `commit ${commit.slice(0, 10)}${dirty ? " with uncommitted changes" : ""}`
+  const machine = `${cores} cores of ${cpu}, ${number(memoryBytes / 2 ** 30)} GiB, ${system}`
+  return `\`npm run bench ${bench}\`, ${date.slice(0, 16).replace("T", " ")} UTC, ${tree}; Node ${node}, ${machine}; load ${load} in the minute before.`
+}
+
+function markdownTable(head, rows) {
+  const cells = (row) => `| ${row.map((cell) => markdown(cell).replaceAll("|", "\\|")).join(" | ")} |`
+  return [cells(head), `|${head.map(() => " --- ").join("|")}|`, ...rows.map(cells)]
+}
+
+/** Text that is no markup. Emphasis of ours stays. */
+function markdown(text) {
+  return text.replaceAll("<", "&lt;")
+}
