@@ -20,6 +20,7 @@ A row is the median of its readings with the least and the most; "ratio" is a me
 A run at the real size appends its rows to bench/results/<name>.jsonl and fails when a bound is broken.
 
   npm run bench:page                 makes docs/performance.md of those files
+  npm run bench:compare <git ref>    this tree against another commit
 `
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..")

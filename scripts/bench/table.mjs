@@ -23,6 +23,11 @@ export function table(results, { checked }) {
       verdict,
     ]
   })
+  return aligned([head, ...rows])
+}
+
+/** Rows of cells as lines, the first being the head; a column in which no row has anything is left out. */
+export function aligned([head, ...rows]) {
   const used = head.map((_, column) => rows.some((row) => row[column] !== ""))
   const lines = [head, ...rows].map((row) => row.filter((_, column) => used[column]))
   const widths = lines[0].map((_, column) => Math.max(...lines.map((row) => row[column].length)))
