@@ -1,11 +1,15 @@
 import { createHash } from "node:crypto"
 import type { Corpus } from "./corpus.ts"
 import { Cursor } from "./cursor.ts"
-import type { Golden } from "./golden.ts"
 import { AUCTION, BID, KIND, PERSON } from "./layout.ts"
 
-/** How many lines there are, and their digest whatever their order. */
-export function digestOf(lines: readonly string[]): Golden {
+/** How many rows there are, and the MD5 of their lines, sorted by bytes, each with its line end. */
+export interface Digest {
+  readonly rows: number
+  readonly md5: string
+}
+
+export function digestOf(lines: readonly string[]): Digest {
   const sorted = lines.map((line) => `${line}\n`).sort(byBytes)
   return { rows: lines.length, md5: createHash("md5").update(sorted.join("")).digest("hex") }
 }

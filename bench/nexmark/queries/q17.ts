@@ -36,7 +36,7 @@ export default pipeline(
             row.number(key[0]!).number(bids).number(cheap).number(middling).number(dear)
             row.number(lowest).number(highest).number(total)
           },
-          ({ key }) => key[0]! * 2 ** 20 + (key[1]! % 2 ** 20),
+          ({ key: [auction, day] }) => (day! % 64) * 2 ** 24 + auction!,
         ),
       )
   },

@@ -1,0 +1,116 @@
+/**
+ * Question: what does an event cost in the queries of Nexmark, with the engine and without?
+ * Topology: a corpus of Beam's events, as bytes in memory -> the query -> rows added up. One worker, and two with everything in two;
+ * every run in a process of its own, measured from the first record read to the last row written, all of its threads' processor
+ * time included (so are compilers and collectors). 10,000 events a second of event time: 5,000,000 of q0, q1, q2, q7 and q14,
+ * 2,000,000 of the others; all three kinds of events are counted.
+ * Baseline: each query as a loop written by hand, over the same bytes, on one thread; and the source alone. The loop writes final
+ * rows only, where queries q15 to q19 hand on every change.
+ * Rows are compared with their known digests before anything is measured, and with the loop's in every run.
+ * Bounds, of one worker: 500,000 events per CPU-second; 1,500,000 for q0, q1, q2 and q7.
+ * `NEXMARK_QUERIES=q0,q7` measures some of them. Queries that join two streams are open: q3, q4, q6, q8, q9, q20, q23.
+ */
+import { alternate, type Bench, type BenchContext, check, median, ratios } from "./bench.ts"
+import { cachedCorpus } from "./nexmark/corpus.ts"
+import { differenceFrom, type KnownEvents } from "./nexmark/golden.ts"
+import type { Measured } from "./nexmark/measure.ts"
+import { measureInChild } from "./nexmark/measure-in-child.ts"
+import { QUERIES } from "./nexmark/queries/index.ts"
+import { linesOf, twinLines } from "./nexmark/run-query.ts"
+
+const ROUNDS = 5
+/** Those that do little for each event: a run of fewer would be over in a moment. */
+const LIGHT: readonly string[] = ["q0", "q1", "q2", "q7", "q14"]
+const FAST: readonly string[] = ["q0", "q1", "q2", "q7"]
+/** Of each kind one: without state, windows, running results. */
+const SMOKE: readonly string[] = ["q1", "q5", "q17"]
+/** Those whose source reads the text of a bid. */
+const WITH_TEXTS: readonly string[] = ["q0", "q14"]
+
+const bench: Bench = async (context) => {
+  const asked = process.env.NEXMARK_QUERIES?.split(",") ?? (context.smoke ? SMOKE : QUERIES)
+  // The tests have compared those of 100,000 events.
+  if (!context.smoke) await checkDigests(asked, 1_000_000, context)
+  const sources = context.smoke ? { numbers: 0, texts: 0 } : await measureSources(context)
+  for (const query of asked) await measureQuery(query, sources, context)
+}
+export default bench
+
+/** Every row, with one worker and with several. */
+async function checkDigests(queries: readonly string[], events: KnownEvents, { report }: BenchContext): Promise<void> {
+  const corpus = cachedCorpus({ events })
+  for (const query of queries) {
+    const twin = (): string[] => twinLines(query, corpus)
+    const runs = [
+      twin(),
+      ...(await inTurn([1, 2, 4], (parallelism) => linesOf(query, corpus, { workers: 2, parallelism }))),
+    ]
+    for (const lines of runs) {
+      const difference = differenceFrom({ query, events }, lines, twin)
+      check(difference === undefined, difference ?? "")
+    }
+    report(`${query}: the rows of ${events} events are right, by hand and with parallelism 1, 2 and 4`)
+  }
+}
+
+async function inTurn<T, R>(list: readonly T[], run: (of: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (const of of list) results.push(await run(of))
+  return results
+}
+
+/** @returns events per second */
+async function measureSources({ result }: BenchContext): Promise<Record<"numbers" | "texts", number>> {
+  const events = 5_000_000
+  const read = (query: string) => async () => {
+    const { wallSeconds } = await measureInChild({ what: "source", query, events, workers: 0 })
+    return events / wallSeconds
+  }
+  const readings = await alternate(ROUNDS, { numbers: read("numbers"), texts: read("texts") })
+  const row = { metric: "throughput", unit: "events/s" }
+  result({ variant: "the source alone, four numbers of a bid", ...row, readings: readings.numbers })
+  result({ variant: "the source alone, with the text", ...row, readings: readings.texts })
+  return { numbers: median(readings.numbers), texts: median(readings.texts) }
+}
+
+async function measureQuery(
+  query: string,
+  sources: Record<"numbers" | "texts", number>,
+  { smoke, report, result }: BenchContext,
+): Promise<void> {
+  const events = smoke ? 100_000 : LIGHT.includes(query) ? 5_000_000 : 2_000_000
+  const names = { one: `${query}, 1 worker`, two: `${query}, 2 workers`, twin: `${query}, by hand` }
+  const noted = new Map(Object.values(names).map((name) => [name, { cpu: [] as number[], peaks: [] as number[] }]))
+  const results = new Set<string>()
+  let updates = 0
+  const measured = (name: string, run: () => Promise<Measured>) => async () => {
+    const { wallSeconds, cpuSeconds, peakBytes, ...rows } = await run()
+    noted.get(name)!.cpu.push(events / cpuSeconds)
+    noted.get(name)!.peaks.push(peakBytes)
+    results.add(rows.result)
+    updates = Math.max(updates, rows.updates)
+    return events / wallSeconds
+  }
+  const engine = (workers: number) => () => measureInChild({ what: "engine", query, events, workers })
+  const twin = () => measureInChild({ what: "twin", query, events, workers: 0 })
+  const wall = await alternate(smoke ? 1 : ROUNDS, {
+    [names.one]: measured(names.one, engine(1)),
+    [names.two]: measured(names.two, engine(2)),
+    [names.twin]: measured(names.twin, twin),
+  })
+  check(results.size === 1, `${query}: the runs do not agree: ${[...results].join("; ")}`)
+  for (const [variant, { cpu, peaks }] of noted) {
+    const bound = variant === names.one && !smoke ? { atLeast: FAST.includes(query) ? 1_500_000 : 500_000 } : {}
+    result({ variant, metric: "cost", unit: "events per CPU-second", readings: cpu, ...bound })
+    result({ variant, metric: "throughput", unit: "events/s", readings: wall[variant]! })
+    result({ variant, metric: "most memory, the corpus aside", unit: "bytes", readings: peaks })
+  }
+  for (const variant of [names.one, names.two]) {
+    const readings = ratios(wall[variant]!, wall[names.twin]!)
+    result({ variant, metric: "throughput", unit: "x", readings, against: names.twin })
+  }
+  report(`${query}: ${[...results].join()} of ${events} events${updates > 0 ? `, ${updates} rows handed on` : ""}`)
+  const fastest = sources[WITH_TEXTS.includes(query) ? "texts" : "numbers"]
+  if (median(wall[names.one]!) > fastest / 2)
+    report(`${query}: bound by its source, which alone does ${fastest.toFixed(0)}`)
+}
