@@ -11,10 +11,10 @@
  * `NEXMARK_QUERIES=q0,q7` measures some of them. Queries that join two streams are open: q3, q4, q6, q8, q9, q20, q23.
  */
 import { alternate, type Bench, type BenchContext, check, median, ratios } from "./bench.ts"
+import { inChild } from "./in-child.ts"
 import { cachedCorpus } from "./nexmark/corpus.ts"
 import { differenceFrom, type KnownEvents } from "./nexmark/golden.ts"
-import type { Measured } from "./nexmark/measure.ts"
-import { measureInChild } from "./nexmark/measure-in-child.ts"
+import type { Measured, MeasureOptions } from "./nexmark/measure.ts"
 import { QUERIES } from "./nexmark/queries/index.ts"
 import { linesOf, twinLines } from "./nexmark/run-query.ts"
 
@@ -35,6 +35,9 @@ const bench: Bench = async (context) => {
   for (const query of asked) await measureQuery(query, sources, context)
 }
 export default bench
+
+const measure = (options: MeasureOptions): Promise<Measured> =>
+  inChild(new URL("./nexmark/measure.ts", import.meta.url), options)
 
 /** Every row, with one worker and with several. */
 async function checkDigests(queries: readonly string[], events: KnownEvents, { report }: BenchContext): Promise<void> {
@@ -63,7 +66,7 @@ async function inTurn<T, R>(list: readonly T[], run: (of: T) => Promise<R>): Pro
 async function measureSources({ result }: BenchContext): Promise<Record<"numbers" | "texts", number>> {
   const events = 5_000_000
   const read = (query: string) => async () => {
-    const { wallSeconds } = await measureInChild({ what: "source", query, events, workers: 0 })
+    const { wallSeconds } = await measure({ what: "source", query, events, workers: 0 })
     return events / wallSeconds
   }
   const readings = await alternate(ROUNDS, { numbers: read("numbers"), texts: read("texts") })
@@ -91,8 +94,8 @@ async function measureQuery(
     updates = Math.max(updates, rows.updates)
     return events / wallSeconds
   }
-  const engine = (workers: number) => () => measureInChild({ what: "engine", query, events, workers })
-  const twin = () => measureInChild({ what: "twin", query, events, workers: 0 })
+  const engine = (workers: number) => () => measure({ what: "engine", query, events, workers })
+  const twin = () => measure({ what: "twin", query, events, workers: 0 })
   const wall = await alternate(smoke ? 1 : ROUNDS, {
     [names.one]: measured(names.one, engine(1)),
     [names.two]: measured(names.two, engine(2)),

@@ -10,7 +10,11 @@ export type WriteRow<T> = (value: T, row: Row) => void
  * Where the rows of a query go: they are added up, or collected as lines.
  * @param keyOf for a query whose rows replace the ones before of their key: what counts is the last of each
  */
-export function rows<T>(params: NexmarkParams, write: WriteRow<T>, keyOf?: (value: T) => number | string) {
+export function rows<T>(
+  params: Pick<NexmarkParams, "collect" | "notes">,
+  write: WriteRow<T>,
+  keyOf?: (value: T) => number | string,
+) {
   return (stream: Stream<T>): void => {
     if (params.collect) {
       const text = new RowText()
