@@ -280,8 +280,8 @@ export const MUTANTS = [
   {
     name: "windows: a full output loses a result",
     file: "src/windows/aligned-window-operator.ts",
-    find: "        if (left === 0 || out.full) {\n          this.#purge()",
-    replace: "        if (left === 0 || out.full) {\n          pane.cursor += 1\n          this.#purge()",
+    find: "        if (piece.over || out.full) {\n          this.#purge()",
+    replace: "        if (piece.over || out.full) {\n          pane.cursor += 1\n          this.#purge()",
     props: ["windows", "window-kinds"],
   },
   // Rings

@@ -1,16 +1,18 @@
 import { expect, it } from "vitest"
-import { keyIdentity } from "../state/index.ts"
+import { hashKey, keyIdentity } from "../state/index.ts"
 import { Pane } from "./_pane.ts"
 
-it("Pane finds every key again when they fill several maps, and keeps them in order of arrival", () => {
-  const pane = new Pane<number, string>(0, 10, 0, 3)
-  for (let key = 0; key < 10; key++) {
-    expect(pane.find(key)).toBeUndefined()
-    pane.add(key, key * 2, `v${key}`, 0)
+it("Pane finds every key again when they are too many for one map, and keeps them in order of arrival", () => {
+  const pane = new Pane<number, string>(0, 10, 0)
+  const keys = Array.from({ length: 10_000 }, (_, index) => index)
+  for (const key of keys) {
+    expect(pane.find(key, hashKey(key))).toBeUndefined()
+    pane.add(key, hashKey(key), `v${key}`, 0)
   }
-  for (let key = 0; key < 10; key++)
-    expect(pane.find(key)).toMatchObject({ key, keyHash: key * 2, accumulator: `v${key}` })
-  expect(pane.entries.map((entry) => entry.key)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  for (const key of keys) {
+    expect(pane.find(key, hashKey(key))).toMatchObject({ key, keyHash: hashKey(key), accumulator: `v${key}` })
+  }
+  expect(pane.entries.map((entry) => entry.key)).toEqual(keys)
 })
 
 it("Pane keeps its own copy of a composite key, and freezes its window", () => {
@@ -18,6 +20,6 @@ it("Pane keeps its own copy of a composite key, and freezes its window", () => {
   const key: [string, number] = ["a", 1]
   pane.add(key, 7, 0, 0)
   key[1] = 2
-  expect(pane.find(keyIdentity(["a", 1]))!.key).toEqual(["a", 1])
+  expect(pane.find(keyIdentity(["a", 1]), 7)!.key).toEqual(["a", 1])
   expect(Object.isFrozen(pane.window)).toBe(true)
 })

@@ -18,14 +18,18 @@ export interface PaneEntry<K extends Key, Acc> {
 export const LOADED = -1
 const REMOVED = -1
 
-/** A Map may not hold more than 2^24 entries; growing to that from here is still allowed. */
-const MAX_KEYS_PER_MAP = 2 ** 23
+/**
+ * A window's keys are in one Map up to so many, then spread over SHARDS: one Map of 150,000 takes 10 ms in the call that makes it
+ * grow, and may not hold more than 2^24.
+ */
+const MAX_KEYS_IN_ONE_MAP = 4_096
+const SHARDS = 128
 
 /**
  * One window and its accumulators, by key. Keys are kept in the order in which they first came: results leave in it.
  *
- * Lookup is one Map.get up to MAX_KEYS_PER_MAP keys, one more for each such number beyond. (Not a Map per key group as in
- * HeapKeyedStore: a job has many windows open whose keys are few.)
+ * Lookup is one Map.get. (Not a Map per key group from the start as in HeapKeyedStore: a job has many windows open whose keys
+ * are few.)
  */
 export class Pane<K extends Key, Acc> {
   /** Handed out with every result of the window, hence frozen. */
@@ -36,24 +40,19 @@ export class Pane<K extends Key, Acc> {
   /** Epoch in which it was opened, and the last one in which an entry was touched. */
   readonly openedIn: number
   touchedIn: number
-  /** The watermark has reached its last millisecond. */
-  due = false
   /** Entries before this one have fired, once it is due. */
   cursor = 0
   #nextSequence = 0
   #onTime: WindowPane | undefined
-  readonly #maxKeysPerMap: number
-  /** New keys go to the newest; the ones before it are full. */
-  #newest = new Map<KeyIdentity, PaneEntry<K, Acc>>()
-  readonly #full: Map<KeyIdentity, PaneEntry<K, Acc>>[] = []
+  /** One, or SHARDS. */
+  #shards: Map<KeyIdentity, PaneEntry<K, Acc>>[] = [new Map()]
 
-  constructor(start: number, end: number, epoch: number, maxKeysPerMap: number = MAX_KEYS_PER_MAP) {
+  constructor(start: number, end: number, epoch: number) {
     this.window = Object.freeze({ start, end })
     this.start = start
     this.end = end
     this.openedIn = epoch
     this.touchedIn = epoch
-    this.#maxKeysPerMap = maxKeysPerMap
   }
 
   /** What a first result on time says of itself: one for all keys. */
@@ -62,9 +61,8 @@ export class Pane<K extends Key, Acc> {
     return this.#onTime
   }
 
-  find(identity: KeyIdentity): PaneEntry<K, Acc> | undefined {
-    const entry = this.#newest.get(identity)
-    return entry !== undefined || this.#full.length === 0 ? entry : this.#findInFull(identity)
+  find(identity: KeyIdentity, keyHash: number): PaneEntry<K, Acc> | undefined {
+    return this.#shardOf(keyHash).get(identity)
   }
 
   /** Adds a key that `find` did not find. */
@@ -78,7 +76,7 @@ export class Pane<K extends Key, Acc> {
   /** Loads an entry of a snapshot, in place of one of its key. Call `settle` when all are loaded. */
   load(key: K, keyHash: number, sequence: number, accumulator: Acc, firings: number): void {
     if (sequence >= this.#nextSequence) this.#nextSequence = sequence + 1
-    const known = this.find(keyIdentity(key))
+    const known = this.find(keyIdentity(key), keyHash)
     if (known === undefined) {
       this.#append({ key, keyHash, accumulator, sequence, epoch: LOADED, firings })
     } else {
@@ -89,12 +87,13 @@ export class Pane<K extends Key, Acc> {
   }
 
   /** Takes back what was loaded for a key. */
-  unload(key: K): void {
+  unload(key: K, keyHash: number): void {
     const identity = keyIdentity(key)
-    const entry = this.find(identity)
+    const shard = this.#shardOf(keyHash)
+    const entry = shard.get(identity)
     if (entry === undefined) return
     entry.sequence = REMOVED
-    for (const map of [this.#newest, ...this.#full]) map.delete(identity)
+    shard.delete(identity)
   }
 
   /** Puts loaded entries in the order in which their keys first came. */
@@ -103,20 +102,21 @@ export class Pane<K extends Key, Acc> {
   }
 
   #append(entry: PaneEntry<K, Acc>): PaneEntry<K, Acc> {
-    if (this.#newest.size >= this.#maxKeysPerMap) {
-      this.#full.push(this.#newest)
-      this.#newest = new Map()
-    }
-    this.#newest.set(keyIdentity(entry.key), entry)
+    if (this.#shards.length === 1 && this.#shards[0]!.size >= MAX_KEYS_IN_ONE_MAP) this.#spread()
+    this.#shardOf(entry.keyHash).set(keyIdentity(entry.key), entry)
     this.entries.push(entry)
     return entry
   }
 
-  #findInFull(identity: KeyIdentity): PaneEntry<K, Acc> | undefined {
-    for (const map of this.#full) {
-      const entry = map.get(identity)
-      if (entry !== undefined) return entry
-    }
-    return undefined
+  #shardOf(keyHash: number): Map<KeyIdentity, PaneEntry<K, Acc>> {
+    const shards = this.#shards
+    // The upper half: the lower bits are what the keys of one subtask may have in common.
+    return shards.length === 1 ? shards[0]! : shards[(keyHash >>> 16) % SHARDS]!
+  }
+
+  #spread(): void {
+    const [one] = this.#shards
+    this.#shards = Array.from({ length: SHARDS }, () => new Map())
+    for (const [identity, entry] of one!) this.#shardOf(entry.keyHash).set(identity, entry)
   }
 }

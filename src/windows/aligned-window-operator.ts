@@ -2,6 +2,7 @@ import type { Aggregate, Operator, OperatorContext, OperatorWaiting, Output } fr
 import { copierOf, type Key, keyIdentity, type StateTable, stateCodecOf } from "../state/index.ts"
 import type { Pane, PaneEntry } from "./_pane.ts"
 import { PaneTable } from "./_pane-table.ts"
+import { Piece } from "./_piece.ts"
 import { noTime, otherWindows } from "./_window-errors.ts"
 import type { TimeWindow, WindowPane } from "./window.ts"
 
@@ -11,8 +12,8 @@ export const LATE_TAG = "late"
 /** Behind the description of windows: records in flight are others, and what is in time is known at another place. */
 export const IN_TWO_PHASES = ", in two phases"
 
-/** Results in one call at most: some hundred microseconds of common operators downstream. */
-const MAX_RESULTS_PER_CALL = 256
+/** So many windows that have fired are let go together while others fire. */
+const PURGE_FROM = 1_024
 
 /** Windows that follow each other without overlap, the same for all keys. */
 export interface AlignedWindows {
@@ -73,6 +74,7 @@ export class AlignedWindowOperator<In, K extends Key, Acc, R, Out> implements Op
   #last: Pane<K, Acc> | undefined
   /** Windows of `#panes.due` before this one have fired; it has up to its cursor. */
   #fired = 0
+  #piece!: Piece
 
   constructor(options: AlignedWindowOptions<In, K, Acc, R, Out>) {
     this.#keyOf = options.keyOf
@@ -114,6 +116,7 @@ export class AlignedWindowOperator<In, K extends Key, Acc, R, Out> implements Op
   open(context: OperatorContext): void {
     this.#context = context
     this.#late = context.side(LATE_TAG)
+    this.#piece = new Piece(context)
     if (context.trackChanges === true) this.#panes.trackChanges()
   }
 
@@ -126,7 +129,7 @@ export class AlignedWindowOperator<In, K extends Key, Acc, R, Out> implements Op
         this.#late.emit(this.#recordOf === undefined ? value : this.#recordOf(value), timeMs)
         return
       }
-      if (pane.due) {
+      if (pane.end - 1 <= this.#watermarkMs) {
         this.#addLate(pane, value, out)
         return
       }
@@ -144,18 +147,18 @@ export class AlignedWindowOperator<In, K extends Key, Acc, R, Out> implements Op
 
   resume(out: Output<Out>): void {
     const { due } = this.#panes
-    for (let left = MAX_RESULTS_PER_CALL; this.#fired < due.length; this.#fired++) {
+    const piece = this.#piece
+    for (piece.begin(); this.#fired < due.length; this.#fired++) {
       const pane = due[this.#fired]!
       const { entries } = pane
       for (; pane.cursor < entries.length; pane.cursor++) {
         const entry = entries[pane.cursor]!
         // Kept ones that fired before a restore.
         if (entry.firings > 0) continue
-        if (left === 0 || out.full) {
+        if (piece.over || out.full) {
           this.#purge()
           return
         }
-        left -= 1
         this.#fire(pane, entry, pane.onTime(!this.#isKept(pane)), out)
       }
     }
@@ -188,9 +191,9 @@ export class AlignedWindowOperator<In, K extends Key, Acc, R, Out> implements Op
 
   #add(pane: Pane<K, Acc>, value: In): PaneEntry<K, Acc> {
     const key = this.#keyOf(value)
+    const { keyHash } = this.#context
     const panes = this.#panes
-    const entry =
-      pane.find(keyIdentity(key)) ?? pane.add(key, this.#context.keyHash, this.#aggregate.create(), panes.epoch)
+    const entry = pane.find(keyIdentity(key), keyHash) ?? pane.add(key, keyHash, this.#aggregate.create(), panes.epoch)
     if (entry.epoch !== panes.epoch) panes.touch(pane, entry)
     entry.accumulator = this.#aggregate.add(entry.accumulator, value)
     return entry
@@ -199,7 +202,7 @@ export class AlignedWindowOperator<In, K extends Key, Acc, R, Out> implements Op
   /** The window is due and kept. What has not fired yet takes the record along when it does. */
   #addLate(pane: Pane<K, Acc>, value: In, out: Output<Out>): void {
     const entry = this.#add(pane, value)
-    if (entry.firings === 0 && this.firing && this.#panes.due.indexOf(pane) >= this.#fired) return
+    if (entry.firings === 0 && this.firing && pane.end >= this.#panes.due[this.#fired]!.end) return
     const { window } = pane
     this.#fire(pane, entry, { window, index: entry.firings, timing: "late", last: false, retraction: false }, out)
   }
@@ -218,6 +221,8 @@ export class AlignedWindowOperator<In, K extends Key, Acc, R, Out> implements Op
 
   /** Lets go of windows that have fired and are kept no longer. */
   #purge(): void {
+    // In a burst not after each piece: taking them out of a long list moves all the others.
+    if (this.firing && this.#fired < PURGE_FROM) return
     const { due } = this.#panes
     let gone = 0
     while (gone < this.#fired && !this.#isKept(due[gone]!)) gone++
@@ -235,10 +240,9 @@ export class AlignedWindowOperator<In, K extends Key, Acc, R, Out> implements Op
     if (end - 1 > this.#watermarkMs) return held ?? this.#panes.add(start)
     if (end - 1 + this.#latenessMs <= this.#watermarkMs) return undefined
     if (held !== undefined) return held
-    const pane = this.#panes.addFired(start)
-    // It takes its turn when those that end later have not fired yet; else it has had it.
-    if (this.#panes.due.indexOf(pane) <= this.#fired) this.#fired += 1
-    return pane
+    // It takes its turn when those that end before it have not all fired yet; else it has had it.
+    if (!this.firing || end < this.#panes.due[this.#fired]!.end) this.#fired += 1
+    return this.#panes.addFired(start)
   }
 }
 

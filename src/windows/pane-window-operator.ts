@@ -10,6 +10,7 @@ import {
 } from "../state/index.ts"
 import { TimerQueue } from "../time/index.ts"
 import { addTime, type KeyWindow, type KeyWindows, keyWindowsCodec, newKeyWindow, removeTime } from "./_key-windows.ts"
+import { Piece } from "./_piece.ts"
 import { noTime, otherWindows } from "./_window-errors.ts"
 import { LATE_TAG, type WindowResultOf } from "./aligned-window-operator.ts"
 import type { CountWindows } from "./count-windows.ts"
@@ -50,8 +51,6 @@ export interface PaneWindowOptions<In, K extends Key, Acc, R, Out> {
   readonly latenessMs?: number
 }
 
-/** Keys that fire in one call at most: some hundred microseconds, if what the user does with a window is short. */
-const MAX_KEYS_PER_CALL = 64
 const END = Number.POSITIVE_INFINITY
 
 /**
@@ -63,7 +62,7 @@ const END = Number.POSITIVE_INFINITY
  *   in silence: with the lateness in event time, at its end in processing time, at the end of input in any case. A record that a
  *   trigger purges without firing is counted as skipped.
  * - Results carry end - 1, those of sessions their end; those of count and global windows the newest time of their records. Due windows leave in the order of
- *   time, of one time in that in which their keys asked; firing is interrupted every hundred keys (`firing`).
+ *   time, of one time in that in which their keys asked; firing is interrupted about every millisecond (`firing`).
  *
  * @throws {EngineError} WINDOW_NO_TIME; WINDOW_GAP_INVALID; STATE_INCOMPATIBLE when the state of other windows is restored
  * State: per key one value in the store "windows", O(windows) or O(records); at most one timer of each kind. A timer may wake a key
@@ -85,6 +84,7 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
   readonly #at: At
   readonly #description: string
   #context!: OperatorContext
+  #piece!: Piece
   #store!: KeyedStore<KeyWindows<In, Acc>>
   #late!: Output<unknown>
   #watermarkMs = Number.NEGATIVE_INFINITY
@@ -140,6 +140,7 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
   open(context: OperatorContext): void {
     this.#context = context
     this.#at.context = context
+    this.#piece = new Piece(context)
     this.#late = context.side(LATE_TAG)
     const content = this.#content
     const codec = content.kind === "aggregate" ? stateCodecOf<Acc>(content.aggregate, "the aggregate") : undefined
@@ -190,8 +191,9 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
 
   resume(out: Output<Out>): void {
     this.#at.watermarkMs = this.#watermarkMs
-    for (let fired = 0; fired < MAX_KEYS_PER_CALL; fired++) {
-      if (out.full) return
+    this.#piece.begin()
+    for (;;) {
+      if (out.full || this.#piece.over) return
       if (this.#sweeping) {
         const timer = this.#eventTimers.nextDue(this.#watermarkMs)
         if (timer !== undefined) {
