@@ -345,9 +345,10 @@ export class Checkpointing {
     const name = { checkpointId, attempt: manifest.attempt }
     const directory =
       request.directory ?? (request.kind === "savepoint" ? store!.savepointDirectory(name).published : store!.folder)
+    // The store must know of it first: after a crash in between the job would go on from before it, and repeat what was committed.
+    if (request.directory !== undefined) await store?.decideElsewhere(checkpointId, request.directory)
     await commitOf(manifest, sinks, false)
     if (request.directory === undefined) await store!.markCommitted(checkpointId)
-    else await store?.markCommittedElsewhere(checkpointId, request.directory)
     if (request.kind === "savepoint") await markSavepointCommitted(openDisk(), directory)
     tellAll("checkpointCompleted", checkpointId)
     const { lastDurationMs, lastSizeBytes } = this.#coordinator.statistics

@@ -9,7 +9,7 @@ import type { Disk } from "./disk.ts"
 
 /** What is known beside the manifests. */
 export interface Marker {
-  /** Everything up to this checkpoint has been committed by the sinks. Null: nothing. */
+  /** Everything up to this checkpoint has been committed by the sinks; of a savepoint `elsewhere`, is going to be. Null: nothing. */
   readonly committed: number | null
   /** The job ended after this checkpoint: it and all before it are over. Null: it never did. */
   readonly finished: number | null

@@ -98,6 +98,8 @@ export class CheckpointStore {
   #marker: Marker = NO_MARKER
   /** Why the marker cannot be believed. */
   #markerDamage: EngineError | undefined
+  /** A write of it failed, perhaps after it was done. */
+  #markerUncertain = false
   readonly #published = new Map<string, Published>()
   /** The newest manifest, of checkpoints and savepoints, sound or not. */
   #newestId = 0
@@ -261,12 +263,12 @@ export class CheckpointStore {
   }
 
   /**
-   * The sinks have committed what a savepoint lists that stands elsewhere. Until the next checkpoint is committed the job can
-   * go on only from there: a checkpoint before it would repeat output.
+   * A savepoint that stands elsewhere is published, and sinks are about to commit what it lists: to be called before they do.
+   * Until the next checkpoint is committed the job can go on only from there: a checkpoint before it would repeat output.
    *
    * @throws {EngineError} CHECKPOINT_WRITE_FAILED
    */
-  markCommittedElsewhere(checkpointId: number, directory: string): Promise<void> {
+  decideElsewhere(checkpointId: number, directory: string): Promise<void> {
     return this.#exclusive(() => this.#mark({ ...this.#marker, committed: checkpointId, elsewhere: directory }))
   }
 
@@ -444,6 +446,7 @@ export class CheckpointStore {
   async #chooseSound(allowRepeat: boolean, from: RestorePoint | undefined): Promise<RestoreChoice> {
     const damage = this.#markerDamage
     if (damage !== undefined && !allowRepeat) throw markerDamaged(damage)
+    await this.#settleMarker()
     const { committed, finished } = this.#marker
     const candidates = await listCandidates(this.#disk, this.folder)
     const ofThisRun = candidates.filter(({ checkpointId }) => finished === null || checkpointId > finished)
@@ -618,9 +621,18 @@ export class CheckpointStore {
       await this.#checkLock()
       await writeMarker(this.#disk, this.folder, this.#jobName, next)
     } catch (error) {
+      this.#markerUncertain = true
       throw writeFailed("write the marker in", this.folder, error)
     }
     this.#marker = next
+  }
+
+  /** What a failed write has left is what a process that comes after a crash would find: that counts. */
+  async #settleMarker(): Promise<void> {
+    if (!this.#markerUncertain) return
+    this.#marker = await readMarker(this.#disk, this.folder, this.#jobName)
+    await this.#disk.syncDirectory(this.folder)
+    this.#markerUncertain = false
   }
 
   /**
