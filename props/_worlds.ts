@@ -18,7 +18,19 @@ export function worlds(fault: fc.Arbitrary<Fault>, faults: number): fc.Arbitrary
 export class Tally {
   #simulations = 0
   #records = 0
-  #sum = { checkpoints: 0, failed: 0, kills: 0, crashes: 0, disk: 0, restarts: 0, steps: 0 }
+  #sum = {
+    checkpoints: 0,
+    failed: 0,
+    kills: 0,
+    crashes: 0,
+    disk: 0,
+    restarts: 0,
+    steps: 0,
+    savepoints: 0,
+    stops: 0,
+    rescales: 0,
+    cancels: 0,
+  }
   readonly #logs = new Set<number>()
   readonly #startedMs = performance.now()
   readonly #cpu = process.cpuUsage()
@@ -32,19 +44,25 @@ export class Tally {
     this.#sum.crashes += simulation.faults.crashes
     this.#sum.disk += simulation.faults.disk
     this.#sum.restarts += simulation.restarts
+    const { savepoint, stop, rescale, cancel } = simulation.requests
+    this.#sum.savepoints += savepoint
+    this.#sum.stops += stop
+    this.#sum.rescales += rescale
+    this.#sum.cancels += cancel
     this.#sum.steps += simulation.steps
     this.#logs.add(simulation.logHash)
   }
 
   toString(): string {
-    const { checkpoints, failed, kills, crashes, disk, restarts, steps } = this.#sum
+    const { checkpoints, failed, kills, crashes, disk, restarts, steps, savepoints, stops, rescales, cancels } =
+      this.#sum
     const seconds = (performance.now() - this.#startedMs) / 1000
     const { user, system } = process.cpuUsage(this.#cpu)
     const cpuSeconds = (user + system) / 1e6
     return (
       `${this.#simulations} simulations (${this.#logs.size} different): ${steps} steps, ${this.#records} records committed, ` +
       `${checkpoints} checkpoints, ${failed} that failed, ${kills} workers killed, ${crashes} crashes, ${disk} disk faults, ` +
-      `${restarts} restarts; ${seconds.toFixed(1)} s, ${cpuSeconds.toFixed(1)} s of CPU: ` +
+      `${restarts} restarts, ${savepoints} savepoints, ${stops} stops with one, ${rescales} rescales, ${cancels} cancels; ${seconds.toFixed(1)} s, ${cpuSeconds.toFixed(1)} s of CPU: ` +
       `${Math.round((this.#simulations / cpuSeconds) * 60)} a minute and core`
     )
   }
@@ -65,7 +83,7 @@ export async function runWorld(
 ): Promise<Ran> {
   const outside = new Outside({ writeMs: world.writeMs })
   outside.refuse = refuse
-  const { parallelism, workers, schedule, faults, capacityRecords } = world
+  const { parallelism, workers, schedule, faults, requests, stateOnDisk, capacityRecords } = world
   const simulation = await simulate({
     graph: () => graph(outside),
     outside,
@@ -75,6 +93,8 @@ export async function runWorld(
     channelSize: { capacityRecords, capacityBytes: 1024 },
     schedule,
     faults,
+    requests,
+    stateOnDisk,
   })
   tally.add(simulation, outside)
   if (simulation.error !== undefined) throw simulation.error

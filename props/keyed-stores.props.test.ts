@@ -4,9 +4,9 @@ import { join } from "node:path"
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { MsgpackCodec } from "../src/records/index.ts"
-import { SortedBytes } from "../src/state/disk/_fixtures.ts"
 import { DiskKeyedStore } from "../src/state/disk/disk-keyed-store.ts"
 import { type LmdbBytes, openLmdb } from "../src/state/disk/open-lmdb.ts"
+import { SortedBytes } from "../src/state/disk/sorted-bytes.ts"
 import {
   HeapKeyedStore,
   hashKey,

@@ -39,6 +39,8 @@ export interface WorkerEnvironment {
   partWriting(): Promise<PartWriting>
   /** What a worker needs to read a checkpoint. */
   restoring(): Promise<Restoring>
+  /** What a worker needs to keep state on disk. */
+  diskState(): Promise<DiskState>
 }
 
 /** See part-writing.ts. */
@@ -46,6 +48,9 @@ export type PartWriting = typeof import("./part-writing.ts")
 
 /** See restoring.ts. */
 export type Restoring = typeof import("./restoring.ts")
+
+/** See state/disk/disk-backend.ts. */
+export type DiskState = Pick<typeof import("../state/disk/disk-backend.ts"), "openDiskBackend">
 
 /** Steps the subtasks of one worker. */
 export interface Loop {

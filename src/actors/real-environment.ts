@@ -39,6 +39,7 @@ export const realWorkerEnvironment: WorkerEnvironment = {
     }),
   partWriting: () => import("./part-writing.ts"),
   restoring: () => import("./restoring.ts"),
+  diskState: () => import("../state/disk/disk-backend.ts"),
 }
 
 function every(ms: number, call: () => void): () => void {

@@ -168,9 +168,9 @@ export class WorkerRuntime implements WorkerControl {
   }
 
   async #openBackend(vertex: Vertex, subtask: number): Promise<StateBackend> {
-    const { stateDirectory } = this.#options
+    const { stateDirectory, environment } = this.#options
     if (stateDirectory === undefined) return heapBackend
-    const { openDiskBackend } = await import("../state/disk/disk-backend.ts")
+    const { openDiskBackend } = await environment.diskState()
     const backend = await openDiskBackend(`${stateDirectory}/${vertex.index}-${subtask}`)
     this.#backends.push(backend)
     return backend

@@ -350,7 +350,7 @@ class Prover {
   }
 
   #simulate({ splits, pace, world, mode }: Case, keepsLog: boolean): Promise<Ran> {
-    const { parallelism, workers, schedule, faults, capacityRecords } = world
+    const { parallelism, workers, schedule, faults, requests, stateOnDisk, capacityRecords } = world
     return this.#run(splits, pace, world.writeMs, undefined, (graph, outside) => ({
       graph,
       outside,
@@ -360,6 +360,8 @@ class Prover {
       channelSize: { capacityRecords, capacityBytes: 1024 },
       schedule,
       faults,
+      requests,
+      stateOnDisk,
       keepsLog,
     }))
   }

@@ -1,4 +1,4 @@
-import type { Fault, Moment, Simulation } from "../sim/index.ts"
+import type { Fault, Moment, Request, Shape, Simulation } from "../sim/index.ts"
 import type { WorldSpec } from "./worlds.ts"
 
 const MARK_WORDS = {
@@ -9,18 +9,37 @@ const MARK_WORDS = {
   commit: "commit by a sink",
   complete: "completion of a checkpoint",
   restart: "restart",
+  ask: "request",
 } as const
 
 /** A world in words, a line each. */
 export function worldInWords(world: WorldSpec, simulation: Simulation): string[] {
-  const { parallelism, workers, schedule, everyMs, faults } = world
+  const { parallelism, workers, schedule, everyMs, faults, requests } = world
   const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`
   return [
     `parallelism ${parallelism} on ${plural(workers, "worker")}, channels of ${plural(world.capacityRecords, "record")}, a checkpoint every ${everyMs} steps`,
     `${schedule.order === 0 ? "all that can happen happens in turn" : `a random order (${schedule.order})`}; steps take at most ${schedule.budgets.join(", ")} records`,
     ...simulation.departures,
     ...faults.map(faultInWords),
+    ...requests.map(requestInWords),
   ]
+}
+
+function requestInWords(request: Request): string {
+  switch (request.kind) {
+    case "savepoint":
+      return `a savepoint is asked for ${moment(request.at)}`
+    case "stop":
+      return `the job is stopped with a savepoint ${moment(request.at)}, and started from it${shapeInWords(request.shape)}`
+    case "rescale":
+      return `an operator is given parallelism ${request.parallelism} ${moment(request.at)}`
+    case "cancel":
+      return `the job is cancelled ${moment(request.at)}, and started again${shapeInWords(request.shape)}`
+  }
+}
+
+function shapeInWords(shape: Shape | undefined): string {
+  return shape === undefined ? "" : ` with parallelism ${shape.parallelism} on ${shape.workers} workers`
 }
 
 function faultInWords(fault: Fault): string {
@@ -28,10 +47,7 @@ function faultInWords(fault: Fault): string {
     case "kill":
       return `worker ${fault.worker} dies ${moment(fault.at)}`
     case "crash": {
-      const shape =
-        fault.shape === undefined
-          ? ""
-          : `, and goes on with parallelism ${fault.shape.parallelism} on ${fault.shape.workers} workers`
+      const shape = fault.shape === undefined ? "" : `, and goes on${shapeInWords(fault.shape)}`
       return `the process dies ${moment(fault.at)}${shape}`
     }
     case "disk":
@@ -50,7 +66,7 @@ function ordinal(n: number): string {
 }
 
 const NOTABLE =
-  /^\s*\d+ (start|trigger|ack|publish|commit|complete|restart.*|worker \d+ is killed|the process crashes|the disk fails.*)$|: (trigger \d+|checkpoint \d+ of .*|commit .*)$/
+  /^\s*\d+ (start|trigger|ack|publish|commit|complete|ask|restart.*|worker \d+ is killed|the process crashes|the disk fails.*|asked for: .*|the job .* is started again)$|: (trigger \d+|checkpoint \d+ of .*|commit .*)$/
 const SHOWN = 24
 
 /** The lines of a log that say how checkpoints and faults followed each other: the last ones, when there are many. */

@@ -1,6 +1,14 @@
 import type * as FastCheck from "fast-check"
 import type { Arbitrary } from "fast-check"
-import { type Fault, MARKS, type Schedule, type SimulationOptions } from "../sim/index.ts"
+import {
+  type Fault,
+  MARKS,
+  type Moment,
+  type Request,
+  type Schedule,
+  type Shape,
+  type SimulationOptions,
+} from "../sim/index.ts"
 import type { BarrierMode } from "../snapshot/index.ts"
 
 /** fast-check, handed in: it is an optional peer. */
@@ -8,6 +16,8 @@ export type FC = Omit<typeof FastCheck, "default">
 
 /** Everything about a simulation but the pipeline and its data. */
 export interface WorldSpec extends Pick<SimulationOptions, "parallelism" | "workers" | "schedule" | "faults"> {
+  readonly requests: readonly Request[]
+  readonly stateOnDisk: boolean
   readonly everyMs: number
   readonly timeoutMs: number
   readonly minPauseMs: number
@@ -43,13 +53,46 @@ export function schedules(fc: FC): Arbitrary<Schedule> {
   })
 }
 
-export function faults(fc: FC): { readonly [Kind in Fault["kind"]]: Arbitrary<Fault> } {
-  const moment = fc.record({
+function moments(fc: FC): Arbitrary<Moment> {
+  return fc.record({
     after: fc.constantFrom(...MARKS),
     nth: fc.oneof({ weight: 2, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: fc.integer({ min: 2, max: 5 }) }),
     steps: fc.oneof(fc.nat(8), fc.nat(200)),
   })
-  const shape = fc.record({ parallelism: fc.integer({ min: 1, max: 4 }), workers: fc.integer({ min: 1, max: 3 }) })
+}
+
+function shapes(fc: FC): Arbitrary<Shape> {
+  return fc.record({ parallelism: fc.integer({ min: 1, max: 4 }), workers: fc.integer({ min: 1, max: 3 }) })
+}
+
+export function requests(fc: FC): Arbitrary<Request> {
+  const at = fc.record({
+    after: fc.constantFrom(...(["start", "trigger", "ack", "publish", "commit", "complete", "restart"] as const)),
+    nth: fc.integer({ min: 1, max: 2 }),
+    steps: fc.oneof(fc.nat(8), fc.nat(200)),
+  })
+  const shape = shapes(fc)
+  const elsewhere = fc.boolean()
+  const required = { requiredKeys: ["kind", "at"] as ("kind" | "at")[] }
+  return fc.oneof(
+    fc.record({ kind: fc.constant("savepoint" as const), at, elsewhere }),
+    fc.record(
+      { kind: fc.constant("stop" as const), at, elsewhere, shape },
+      { requiredKeys: ["kind", "at", "elsewhere"] },
+    ),
+    fc.record({
+      kind: fc.constant("rescale" as const),
+      at,
+      operator: fc.nat(7),
+      parallelism: fc.integer({ min: 1, max: 4 }),
+    }),
+    fc.record({ kind: fc.constant("cancel" as const), at, shape }, required),
+  )
+}
+
+export function faults(fc: FC): { readonly [Kind in Fault["kind"]]: Arbitrary<Fault> } {
+  const moment = moments(fc)
+  const shape = shapes(fc)
   return {
     kill: fc.record({ kind: fc.constant("kill"), at: moment, worker: fc.nat(2) }),
     crash: fc.record(
@@ -81,6 +124,15 @@ export function worlds(fc: FC, fault: Arbitrary<Fault>, maxFaults: number): Arbi
     workers: fc.integer({ min: 1, max: 3 }),
     schedule: schedules(fc),
     faults: fc.array(fault, { maxLength: maxFaults }),
+    // Of those that are spared faults nothing is asked either.
+    requests:
+      maxFaults === 0
+        ? fc.constant([])
+        : fc.oneof(
+            { weight: 3, arbitrary: fc.constant([]) },
+            { weight: 2, arbitrary: fc.array(requests(fc), { minLength: 1, maxLength: 2 }) },
+          ),
+    stateOnDisk: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
     everyMs: fc.constantFrom(10, 30, 60, 150),
     // A checkpoint takes some 150 steps: the short times fail now and then, or always.
     timeoutMs: fc.constantFrom(100, 400, 5_000, 5_000),

@@ -6,6 +6,8 @@ import { WorkerRuntime } from "../actors/worker-runtime.ts"
 import { EngineError } from "../errors/index.ts"
 import type { PhysicalPlan } from "../plan/index.ts"
 import type { Disk } from "../snapshot/store/index.ts"
+import { backendOf } from "../state/disk/disk-backend.ts"
+import { SortedBytes } from "../state/disk/sorted-bytes.ts"
 import { scheduledDisk } from "./scheduled-disk.ts"
 import { type Lane, QueueLane, type World } from "./world.ts"
 
@@ -15,6 +17,8 @@ export interface SimWorkforceOptions {
   readonly disk: Disk
   readonly partWriting: PartWriting
   readonly restoring: Restoring
+  /** Whether keyed state is kept as on disk. What stands for the disk is in memory, and begins empty: it is scratch. */
+  readonly stateOnDisk: boolean
 }
 
 /** The workers of one attempt: the real runtime, stepped by the world, with ports in place of threads. */
@@ -91,6 +95,7 @@ export class SimWorker implements JobWorker {
       checkpoints: context.checkpoints,
       failed: (error) => this.#die(error),
       main: this.#mainAsSeen(context.main),
+      stateDirectory: options.stateOnDisk ? "state" : undefined,
     })
     const run = this.#lanes.life.turn("starts").then(() => this.#runtime.run())
     // The answer of a worker that ends well is a message too.
@@ -231,6 +236,7 @@ export class SimWorker implements JobWorker {
       loop: (subtasks) => this.#loop(subtasks, plan),
       partWriting: async () => ({ ...partWriting, openDisk: () => own }),
       restoring: async () => ({ ...restoring, openDisk: () => own }),
+      diskState: async () => ({ openDiskBackend: async () => backendOf(new SortedBytes(), async () => undefined) }),
     }
   }
 

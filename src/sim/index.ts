@@ -4,5 +4,15 @@
  */
 export { type MemorySourceOptions, memorySource } from "./memory-source.ts"
 export { type Arrival, Outside } from "./outside.ts"
-export { FAIR, type Fault, MARKS, type Mark, type Moment, type Preemption, type Schedule } from "./schedule.ts"
+export {
+  FAIR,
+  type Fault,
+  MARKS,
+  type Mark,
+  type Moment,
+  type Preemption,
+  type Request,
+  type Schedule,
+  type Shape,
+} from "./schedule.ts"
 export { type Simulation, type SimulationOptions, simulate } from "./simulate.ts"

@@ -24,10 +24,11 @@ export interface Preemption {
 export const FAIR: Schedule = { order: 0, budgets: [1024], preemptions: [] }
 
 /** What faults may be timed by. Each happens at one step of the simulation. */
-export const MARKS = ["start", "trigger", "ack", "publish", "commit", "complete", "restart"] as const
+export const MARKS = ["start", "trigger", "ack", "publish", "commit", "complete", "restart", "ask"] as const
 /**
  * `start`: a process starts. `trigger`: a checkpoint is asked for. `ack`: a subtask acknowledges. `publish`: a manifest gets
- * its name. `commit`: a sink commits something. `complete`: workers are told. `restart`: an attempt after the first begins.
+ * its name. `commit`: a sink commits something. `complete`: workers are told. `restart`: an attempt after the first begins. `ask`: one
+ * of the requests is made.
  */
 export type Mark = (typeof MARKS)[number]
 
@@ -50,10 +51,27 @@ export type Fault =
       readonly kind: "crash"
       readonly at: Moment
       readonly keep: number
-      readonly shape?: { readonly parallelism: number; readonly workers: number }
+      readonly shape?: Shape
     }
   /** The `call`-th call that changes the disk fails, counted from 0. `done`: what of it happened all the same. */
   | { readonly kind: "disk"; readonly call: number; readonly code: string; readonly done?: "all" | number }
+
+/** Something that whoever runs the job asks for, once. A request that finds the job unable to do it is refused, and that is all. */
+export type Request =
+  /** `elsewhere`: in a directory of its own, not among the job's checkpoints. */
+  | { readonly kind: "savepoint"; readonly at: Moment; readonly elsewhere: boolean }
+  /** The job is stopped with a savepoint, and started again from it by another command, perhaps with another parallelism. */
+  | { readonly kind: "stop"; readonly at: Moment; readonly elsewhere: boolean; readonly shape?: Shape }
+  /** One operator, counted round, goes on at another parallelism. */
+  | { readonly kind: "rescale"; readonly at: Moment; readonly operator: number; readonly parallelism: number }
+  /** The job is cancelled, and started again by another command. */
+  | { readonly kind: "cancel"; readonly at: Moment; readonly shape?: Shape }
+
+/** How many subtasks operators have that say nothing of it, and on how many worker threads. */
+export interface Shape {
+  readonly parallelism: number
+  readonly workers: number
+}
 
 /** Draws from [0, 1), the same for the same seed. Source: mulberry32, Tommy Ettinger, public domain. */
 export function seededRandom(seed: number): () => number {

@@ -11,7 +11,7 @@ import { type LogicalGraph, planJob } from "../plan/index.ts"
 import { type Disk, SimDisk, type SimFault } from "../snapshot/store/index.ts"
 import { SimWorkforce } from "./_workforce.ts"
 import type { Outside } from "./outside.ts"
-import { type Fault, type Schedule, seededRandom } from "./schedule.ts"
+import { type Fault, type Request, type Schedule, type Shape, seededRandom } from "./schedule.ts"
 import { scheduledDisk } from "./scheduled-disk.ts"
 import { QueueLane, World } from "./world.ts"
 
@@ -27,6 +27,10 @@ export interface SimulationOptions {
   readonly channelSize: ChannelSize
   readonly schedule: Schedule
   readonly faults: readonly Fault[]
+  /** What is asked of the job while it runs. Default: nothing. */
+  readonly requests?: readonly Request[]
+  /** Whether keyed state is kept as on disk. Default: on the heap. */
+  readonly stateOnDisk?: boolean
   /** Restarts in a row within one process. Default 100. */
   readonly maxRestarts?: number
   /** Steps after which the simulation is given up. Default 50,000. */
@@ -51,6 +55,8 @@ export interface Simulation {
   readonly failedCheckpoints: number
   /** Faults that happened. */
   readonly faults: { readonly kills: number; readonly crashes: number; readonly disk: number }
+  /** Requests that were granted. */
+  readonly requests: { readonly [Kind in Request["kind"]]: number }
   /** Attempts but for the first. */
   readonly restarts: number
   /** Where the schedule's preemptions made a difference, in words. */
@@ -59,7 +65,8 @@ export interface Simulation {
   readonly complaints: readonly string[]
 }
 
-const DIRECTORY = "checkpoints"
+/** Checkpoints of a job that starts from a savepoint that stands elsewhere go to a directory of their own. */
+const directoryOf = (origins: number): string => (origins === 0 ? "checkpoints" : `checkpoints-${origins}`)
 const CHANGING = new Set(["create", "write", "sync", "rename", "syncDirectory", "remove"])
 
 /**
@@ -74,14 +81,20 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
   return new Simulator(options).run()
 }
 
-interface Shape {
-  readonly parallelism: number
-  readonly workers: number
-}
-
 interface Process {
   readonly job: Job
+  readonly shape: Shape
+  /** Of its operators that may be rescaled. */
+  readonly ids: readonly string[]
   readonly workforce: () => SimWorkforce | undefined
+}
+
+/** How and why the job is started again, by another command. */
+interface Relaunch {
+  readonly shape: Shape
+  readonly why: string
+  /** The savepoint that it is told to start from. */
+  readonly from?: string
 }
 
 class Simulator {
@@ -90,23 +103,32 @@ class Simulator {
   readonly #disk: SimDisk
   #main: QueueLane
   #pending: Fault[]
+  #requests: readonly Request[]
   #processes = 0
   #ids = 0
   #diskCalls = 0
   /** Starts by whoever runs the job: a process that crashes is followed by one of the same command, as by a supervisor. */
   #commands = 1
+  /** What the present command was told to start from, and how many such there have been. */
+  #from: string | undefined
+  #origins = 0
+  #savepoints = 0
+  /** What the next command has another parallelism by. */
+  #nextShape: Shape | undefined
   /** In this process. */
   #diskFailed = false
   readonly #count = { kills: 0, crashes: 0, disk: 0, checkpoints: 0, failed: 0, restarts: 0 }
+  readonly #granted = { savepoint: 0, stop: 0, rescale: 0, cancel: 0 }
 
   constructor(options: SimulationOptions) {
     this.#options = options
     this.#world = new World({ schedule: options.schedule, keepsLog: options.keepsLog ?? false })
     this.#pending = [...options.faults]
+    this.#requests = options.requests ?? []
     this.#main = this.#newMain()
     this.#disk = new SimDisk({
       fault: ({ operation, path }) => {
-        if (operation === "rename" && path.endsWith(".json.tmp") && path.includes("/checkpoints/")) {
+        if (operation === "rename" && path.endsWith(".json.tmp") && /\/checkpoints\/|^savepoints/.test(path)) {
           this.#world.mark("publish")
         }
         return CHANGING.has(operation) ? this.#diskFault() : undefined
@@ -125,44 +147,57 @@ class Simulator {
     const world = this.#world
     let result: JobResult | undefined
     let error: Error | undefined
-    /** With what the job is started again, after a failure that is none of the engine's. */
-    let failed: Shape | undefined
+    /** After an end that was asked for, or a failure that is none of the engine's. */
+    let again: Relaunch | undefined
     /** Those of the processes so far, but for the ones that were refused. */
     const shapes: Shape[] = [this.#options]
     let process = this.#start(this.#options)
     const watch = ({ job }: Process): void => {
       job.done.then(
         (done) => {
-          if (process.job === job) result = done
+          if (process.job !== job) return
+          if (done.savepoint === undefined) {
+            result = done
+            return
+          }
+          this.#checkClosed()
+          const { directory } = done.savepoint
+          const elsewhere = directory.startsWith("savepoints") ? { from: directory } : {}
+          again = { shape: this.#nextShape ?? process.shape, why: "was stopped with a savepoint", ...elsewhere }
         },
         (failure: unknown) => {
           if (process.job !== job) return
+          if (failure instanceof EngineError && failure.code === "JOB_CANCELLED") {
+            again = { shape: this.#nextShape ?? process.shape, why: "was cancelled" }
+            return
+          }
           // As whoever runs it would: the disk is seen to, or the former parallelism given, and the command is run again.
           if (isRefusedShape(failure) && shapes.length > 1) shapes.pop()
           else if (!this.#diskFailed) {
             error = failure instanceof Error ? failure : new Error(String(failure))
             return
           }
-          failed = shapes.at(-1)!
+          again = { shape: shapes.at(-1)!, why: "has failed" }
         },
       )
     }
     watch(process)
     const over = (): boolean => result !== undefined || error !== undefined
     while (!over()) {
-      const shape = failed === undefined ? await this.#applyFaults(process) : this.#relaunch(failed)
+      this.#makeRequests(process)
+      const shape = again === undefined ? await this.#applyFaults(process) : this.#relaunch(again)
       if (over()) break
       if (shape !== undefined) {
-        const isNewCommand = failed !== undefined
-        if (!isNewCommand) shapes.push(shape)
-        failed = undefined
+        const isNewCommand: boolean = again !== undefined
+        if (shape !== shapes.at(-1)) shapes.push(shape)
+        again = undefined
         process = this.#start(shape, { isResumed: !isNewCommand })
         watch(process)
       }
       if (world.step()) await undefined
       else {
         await drain()
-        if (failed !== undefined || over() || world.step()) continue
+        if (again !== undefined || over() || world.step()) continue
         if (!world.advance()) error = this.#stuck("nothing can happen any more")
       }
       if (world.steps > maxSteps) error = this.#stuck(`it has not come to an end in ${maxSteps} steps`)
@@ -179,6 +214,7 @@ class Simulator {
       checkpoints: this.#count.checkpoints,
       failedCheckpoints: this.#count.failed,
       faults: { kills: this.#count.kills, crashes: this.#count.crashes, disk: this.#count.disk },
+      requests: this.#granted,
       restarts: this.#count.restarts,
       departures: world.departures,
       complaints: this.#options.outside.complaints,
@@ -191,8 +227,9 @@ class Simulator {
     return lane
   }
 
-  #start({ parallelism, workers }: Shape, { isResumed } = { isResumed: false }): Process {
-    const { graph, checkpoints, channelSize, maxRestarts = 100, onProcess } = this.#options
+  #start(shape: Shape, { isResumed } = { isResumed: false }): Process {
+    const { parallelism, workers } = shape
+    const { graph, checkpoints, channelSize, maxRestarts = 100, onProcess, stateOnDisk = false } = this.#options
     const world = this.#world
     this.#processes += 1
     this.#diskFailed = false
@@ -208,7 +245,7 @@ class Simulator {
       heartbeatTimeoutMs: 60_000,
       print: () => undefined,
       signal: undefined,
-      checkpoints: checkpoints === undefined ? undefined : { ...checkpoints, directory: DIRECTORY },
+      checkpoints: checkpoints === undefined ? undefined : { ...checkpoints, directory: directoryOf(this.#origins) },
       restart: checkpoints === undefined ? { kind: "none" } : { kind: "fixed-delay", delayMs: 5, maxRestarts },
       environment: this.#environment(disk),
       channelSize,
@@ -230,11 +267,11 @@ class Simulator {
           this.#count.restarts += 1
           world.mark("restart")
         }
-        workforce = new SimWorkforce({ world, plan, disk: this.#disk, partWriting, restoring })
+        workforce = new SimWorkforce({ world, plan, disk: this.#disk, partWriting, restoring, stateOnDisk })
         return workforce
       },
-      asked: "",
-      from: undefined,
+      asked: `${parallelism} on ${workers}`,
+      from: this.#from,
       resumed: isResumed ? { restarts: this.#processes - 1, failuresInARow: 0, cause: "a crash" } : undefined,
       command: String(this.#commands),
       replan: (set) =>
@@ -246,7 +283,12 @@ class Simulator {
       release: async () => undefined,
     })
     job.start()
-    return { job, workforce: () => workforce }
+    // What a broadcast makes of a record depends on how many receive it.
+    const rescalable = plan.vertices.filter(
+      ({ index }) => !plan.edges.some(({ to, exchange }) => to === index && exchange === "broadcast"),
+    )
+    const ids = rescalable.flatMap(({ operators }) => operators.map(({ id }) => id))
+    return { job, shape, ids, workforce: () => workforce }
   }
 
   #environment(disk: Disk): Environment {
@@ -273,11 +315,60 @@ class Simulator {
     }
   }
 
-  #relaunch(shape: Shape): Shape {
+  #relaunch({ shape, why, from }: Relaunch): Shape {
     this.#commands += 1
-    this.#world.note("the job has failed and is started again")
+    this.#nextShape = undefined
+    if (from !== undefined) {
+      this.#from = from
+      this.#origins += 1
+    }
+    this.#world.note(`the job ${why} and is started again`)
     this.#newProcess()
     return shape
+  }
+
+  #makeRequests({ job, ids }: Process): void {
+    if (this.#requests.length === 0) return
+    for (const request of this.#requests) {
+      // Who asks waits until the job runs; from then on anything may come in between.
+      if (!this.#world.isDue(request.at) || job.status !== "running") continue
+      this.#requests = this.#requests.filter((each) => each !== request)
+      // Without checkpoints a job that is cancelled has nothing to go on from.
+      if (this.#options.checkpoints === undefined && request.kind === "cancel") continue
+      this.#world.mark("ask")
+      this.#world.note(`asked for: ${request.kind}`)
+      this.#make(request, job, ids).then(
+        () => {
+          this.#granted[request.kind] += 1
+        },
+        (error: unknown) => {
+          // A savepoint that a failure or the end of the job comes in between of is not taken.
+          const isRefusal = error instanceof EngineError
+          this.#world.note(`${request.kind} refused: ${isRefusal ? error.code : String(error)}`)
+          if (!isRefusal) this.#options.outside.complaints.push(`a ${request.kind} fails with ${String(error)}`)
+        },
+      )
+    }
+  }
+
+  #make(request: Request, job: Job, ids: readonly string[]): Promise<unknown> {
+    switch (request.kind) {
+      case "savepoint":
+        return job.savepoint(request.elsewhere ? { directory: this.#newSavepoint() } : {})
+      case "stop":
+        this.#nextShape = request.shape
+        return job.stop({ savepoint: request.elsewhere ? this.#newSavepoint() : true })
+      case "rescale":
+        return job.rescale({ [ids[request.operator % ids.length]!]: request.parallelism })
+      case "cancel":
+        this.#nextShape = request.shape
+        return job.cancel()
+    }
+  }
+
+  #newSavepoint(): string {
+    this.#savepoints += 1
+    return `savepoints/${this.#savepoints}`
   }
 
   /** Nothing of the former process goes on. */
@@ -337,9 +428,11 @@ class Simulator {
   #checkDecided(): void {
     this.#world.mark("commit")
     if (this.#options.checkpoints === undefined) return
-    const undecided = this.#disk
-      .unsynced()
-      .find(({ kind, path }) => (kind === "rename" || kind === "link") && path.includes(`/${DIRECTORY}/`))
+    const undecided = this.#disk.unsynced().find(({ kind, path }) => {
+      if (/\/checkpoints\//.test(path)) return kind === "rename" || kind === "link"
+      // What is left there of a savepoint that was given up has no manifest.
+      return kind === "rename" && /^\/?savepoints\//.test(path)
+    })
     if (undecided === undefined) return
     this.#options.outside.complaints.push(`OUT-2: a commit while ${undecided.path} may be lost in a crash`)
   }

@@ -1,7 +1,7 @@
 import { compareBytes } from "./_disk-entries.ts"
 import type { BytesView, OrderedBytes } from "./ordered-bytes.ts"
 
-/** OrderedBytes in memory, in the plainest form; counts the views that are open. */
+/** OrderedBytes in memory, in the plainest form: for tests and the simulator. Counts the views that are open. */
 export class SortedBytes implements OrderedBytes {
   #entries: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[] = []
   views = 0
