@@ -1,0 +1,52 @@
+/**
+ * The flights job of examples/ with a weak spot: a worker dies when it is told to. `notes` is shared with who tells it:
+ * Int32 0, how to die next (HOW), taken by one worker; Float64 1, when it did; Float64 2, when the first record of a later
+ * attempt was processed. Times are epoch ms.
+ */
+import { pipeline } from "millrace"
+import { parquet } from "millrace/parquet"
+import { describeDelays, type Flight } from "../../examples/airport-delays.ts"
+
+export const HOW = { live: 0, throw: 1, exit: 2 } as const
+
+export default pipeline(
+  "dying-flights",
+  ({ source, params }) => {
+    const order = new Int32Array(params.notes)
+    const times = new Float64Array(params.notes)
+    const builtMs = nowMs()
+    let isFirst = true
+    const flights = source(parquet<Flight>(params.input, { columns: ["date", "delay", "origin"] }), {
+      time: (flight) => flight.date,
+      outOfOrder: "1h",
+    })
+      .name("flights")
+      .tap(() => {
+        if (isFirst) {
+          isFirst = false
+          // A slow worker of the attempt that died comes to its first record late.
+          if (times[2] === 0 && builtMs > times[1]!) times[2] = nowMs()
+        }
+        if (order[0] === HOW.live) return
+        const how = Atomics.exchange(order, 0, HOW.live)
+        if (how === HOW.live) return
+        times[2] = 0
+        times[1] = nowMs()
+        if (how === HOW.exit) process.exit(1)
+        throw new Error("told to die")
+      })
+      .name("weak-spot")
+    describeDelays(flights, params.out)
+  },
+  {
+    params: {
+      input: "node_modules/vega-datasets/data/flights-3m.parquet",
+      out: "out/dying-flights",
+      notes: new SharedArrayBuffer(32),
+    },
+  },
+)
+
+function nowMs(): number {
+  return performance.timeOrigin + performance.now()
+}
