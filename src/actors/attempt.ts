@@ -41,8 +41,11 @@ export interface WorkerContext {
 /** Starts the workers of one attempt, and ends them. */
 export interface Workforce {
   start(worker: number, context: WorkerContext): JobWorker
-  /** Ends all workers, whatever they are doing. */
-  terminate(): Promise<void>
+  /**
+   * Ends all workers, whatever they are doing.
+   * @param settled each has come to its end by itself, or is gone: what it ran on may be used by another attempt
+   */
+  end(settled: boolean): Promise<void>
 }
 
 export interface AttemptOptions {
@@ -91,6 +94,8 @@ export class Attempt {
   #readyWorkers = 0
   #stopping = false
   #failure: { readonly error: unknown } | undefined
+  /** A worker gave up while something of its share was still going on. */
+  #leftBehind = false
   #onFailure: () => void = () => undefined
 
   constructor(options: AttemptOptions) {
@@ -115,6 +120,7 @@ export class Attempt {
       subtaskEnded: (place, share) => this.#options.onSubtaskEnd(place, share),
     }
     let stopWatching: (() => void) | undefined
+    let settled = true
     try {
       if (this.#failure === undefined) {
         this.#workers = Array.from({ length: Math.max(1, this.#options.plan.workers) }, (_, worker) =>
@@ -130,14 +136,14 @@ export class Attempt {
         if (this.#stopping) this.#signal("stop")
         const allEnded = Promise.all(this.#workers.map((worker) => this.#outcomeOf(worker)))
         await Promise.race([allEnded, failed])
-        if (this.#failure !== undefined) await this.#grace(allEnded)
+        if (this.#failure !== undefined) settled = await this.#grace(allEnded)
       }
     } catch (error) {
       this.fail(error)
     } finally {
       stopWatching?.()
       for (const worker of this.#workers) worker.close()
-      await this.#options.workforce.terminate()
+      await this.#options.workforce.end(settled && !this.#leftBehind)
     }
     if (this.#failure !== undefined) throw this.#failure.error
   }
@@ -208,20 +214,23 @@ export class Attempt {
   async #outcomeOf(worker: JobWorker): Promise<void> {
     try {
       const result = await worker.ended
-      if (!result.ok) this.fail(fromPlainError(result.error))
+      if (result.ok) return
+      this.#leftBehind ||= result.leftBehind === true
+      this.fail(fromPlainError(result.error))
     } catch (error) {
       this.fail(error)
     }
   }
 
-  /** Lets cancelled workers close their files, for a while. */
-  async #grace(allEnded: Promise<unknown>): Promise<void> {
+  /** Lets cancelled workers close their files, for a while. @returns whether all came to their end */
+  async #grace(allEnded: Promise<unknown>): Promise<boolean> {
     let stopWaiting: (() => void) | undefined
-    const over = new Promise<void>((resolve) => {
-      stopWaiting = this.#options.environment.after(CANCEL_GRACE_MS, resolve)
+    const over = new Promise<false>((resolve) => {
+      stopWaiting = this.#options.environment.after(CANCEL_GRACE_MS, () => resolve(false))
     })
-    await Promise.race([allEnded, over])
+    const settled = await Promise.race([allEnded.then(() => true), over])
     stopWaiting?.()
+    return settled
   }
 
   /** A worker that is gone is noticed by its own promise; a call that does not reach it needs no second report. */

@@ -129,4 +129,10 @@ export interface HostTask {
 /** How a worker's task ended. Errors travel as plain data: a thrown one would lose its code. */
 export type HostResult =
   | { readonly ok: true }
-  | { readonly ok: false; readonly cancelled: boolean; readonly error: PlainError }
+  | {
+      readonly ok: false
+      readonly cancelled: boolean
+      readonly error: PlainError
+      /** Something of its share may still be going on: the thread is of no use to another attempt. */
+      readonly leftBehind?: true
+    }

@@ -33,7 +33,8 @@ export default async function host({ task, toMain, fromMain }: HostMessage): Pro
       )
     }
     return await new Promise<HostResult>((resolve) => {
-      const failed = (error: unknown): void => resolve({ ok: false, cancelled: false, error: toPlainError(error) })
+      const failed = (error: unknown): void =>
+        resolve({ ok: false, cancelled: false, error: toPlainError(error), leftBehind: true })
       // Calls without an answer that matters: when the main thread is gone, so is this one.
       const tell = (call: Promise<unknown>): void => {
         call.catch(failed)

@@ -56,7 +56,7 @@ export interface JobOptions {
   replan(parallelism: Readonly<Record<string, number>>): PhysicalPlan
   /** Threads for one attempt at a plan, of which operators were given another parallelism. */
   workforce(plan: PhysicalPlan, rescaled: Readonly<Record<string, number>>): Promise<Workforce>
-  /** Ends threads that no attempt has used. */
+  /** Ends threads that no attempt uses: the next one gets fresh ones. */
   release(): Promise<void>
 }
 
@@ -377,6 +377,7 @@ export class Job implements JobHandle {
       await this.#beginRun()
       for (const { sink, context } of this.#sinks()) await sink.prepare?.(context)
       await this.#attempts(start)
+      await this.#options.release()
       // What came after the savepoint is not committed any more; the next start goes on from it.
       if (this.#suspension !== undefined) await this.#abortSinks()
       else await this.#noteEnd()
@@ -559,6 +560,8 @@ export class Job implements JobHandle {
         const decision = this.#policy.onFailure(this.#environment.now())
         const failedMs = this.#failedMs ?? this.#environment.now()
         if (!decision.restart) throw error
+        // What failed twice in a row may have to do with what its threads keep.
+        if (decision.attempt > 1) await this.#options.release()
         this.#restarts += 1
         this.#status = "restarting"
         start = await this.#newest()

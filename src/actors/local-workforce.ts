@@ -8,7 +8,7 @@ import { WorkerRuntime } from "./worker-runtime.ts"
 export function localWorkforce(plan: PhysicalPlan): Workforce {
   return {
     start: (_worker, context) => localWorker(plan, context),
-    terminate: async () => undefined,
+    end: async () => undefined,
   }
 }
 

@@ -4,11 +4,11 @@ import { describe, EngineError } from "../errors/index.ts"
 import { type LogicalGraph, type PhysicalPlan, type PlanOptions, planJob } from "../plan/index.ts"
 import type { BarrierMode, RestartPolicySpec } from "../snapshot/index.ts"
 import { durationMs } from "../time/index.ts"
-import type { WorkerContext, Workforce } from "./attempt.ts"
+import type { Workforce } from "./attempt.ts"
 import type { CheckpointSettings } from "./checkpointing.ts"
-import type { HostTask } from "./control.ts"
 import { Job, type JobOptions } from "./job.ts"
 import type { CheckpointOptions, JobHandle, RunOptions, StateOption } from "./job-handle.ts"
+import { JobThreads } from "./job-threads.ts"
 import { loadPipeline, prepareModule } from "./load-pipeline.ts"
 import { realEnvironment } from "./real-environment.ts"
 import { startPool } from "./start-pool.ts"
@@ -33,15 +33,12 @@ export async function startJob(
   pool: WorkerPool | undefined,
 ): Promise<JobHandle> {
   const { graph, plan, moduleUrl } = await planModule(target, options, workers)
-  // The first attempt uses the threads that came up while the module was loaded; later ones get fresh threads.
-  let ready = pool
+  const threads = new JobThreads(pool, () => startPool(workers, options))
   const job = new Job({
     ...jobOptions(graph, plan, options, workers),
     workforce: async (current, rescaled) => {
       if (workers === 0) return localWorkforce(current)
-      const threads = ready ?? (await startPool(workers, options))
-      ready = undefined
-      return threadWorkforce(threads, (worker, { runId, buffers, checkpoints, stateDirectory }) => ({
+      return threads.workforce((worker, { runId, buffers, checkpoints, stateDirectory }) => ({
         worker,
         pipelineUrl: String(target),
         moduleUrl,
@@ -54,26 +51,10 @@ export async function startJob(
         stateDirectory,
       }))
     },
-    release: async () => ready?.destroy(),
+    release: () => threads.release(),
   })
   job.start()
   return job
-}
-
-function threadWorkforce(pool: WorkerPool, taskOf: (worker: number, context: WorkerContext) => HostTask): Workforce {
-  return {
-    start(worker, context) {
-      const running = pool.start(taskOf(worker, context), context.main)
-      return {
-        tell: async (method, ...args) => {
-          return (await running.control.call(method, ...(args as never))) as never
-        },
-        ended: running.ended,
-        close: () => running.close(),
-      }
-    },
-    terminate: () => pool.destroy(),
-  }
 }
 
 /** Loads a module and plans its pipeline. */

@@ -256,6 +256,7 @@ export class Subtask {
   /** The job failed or was cancelled: releases files and connections, and leaves nothing half-written. Never throws. */
   async abort(): Promise<void> {
     this.input.close()
+    if (this.#capture !== undefined) this.#dropCapture()
     if (this.#phase === SubtaskPhase.DONE || this.#phase === SubtaskPhase.ENDING) return
     this.#phase = SubtaskPhase.DONE
     // The failure that led here is the one to report; what closing adds to it helps nobody.

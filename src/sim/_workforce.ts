@@ -40,7 +40,7 @@ export class SimWorkforce implements Workforce {
     return started
   }
 
-  async terminate(): Promise<void> {
+  async end(): Promise<void> {
     for (const worker of this.#workers) worker.terminate()
   }
 }
