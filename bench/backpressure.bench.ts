@@ -12,8 +12,8 @@ const SLOW = "sink of 1 ms per record"
 const FAST = "once the delay is gone"
 
 const bench: Bench = async ({ smoke, report, result }) => {
-  const slowMs = smoke ? 8_000 : 30_000
-  const fastMs = smoke ? 3_000 : 10_000
+  const slowMs = smoke ? 2_500 : 30_000
+  const fastMs = smoke ? 1_500 : 10_000
   const control = new SharedArrayBuffer(4)
   const delayUs = new Int32Array(control)
   Atomics.store(delayUs, 0, 1000)
@@ -23,7 +23,7 @@ const bench: Bench = async ({ smoke, report, result }) => {
   })
   report(`slow for ${slowMs / 1000} s, then fast for ${fastMs / 1000} s`)
   // Rings fill and code is compiled in the first seconds; what grows after that would grow for ever.
-  await sleep(smoke ? 4_000 : 5_000)
+  await sleep(smoke ? 2_000 : 5_000)
   const baseMb = process.memoryUsage.rss() / 1e6
   let peakMb = baseMb
   let peakInFlight = 0
@@ -40,7 +40,7 @@ const bench: Bench = async ({ smoke, report, result }) => {
   const after = job.readMetrics()
   const slowRate = ((after.recordsOut - before.recordsOut) / slowMs) * 1000
   Atomics.store(delayUs, 0, 0)
-  await sleep(1_000)
+  await sleep(smoke ? 500 : 1_000)
   const fastBefore = job.readMetrics()
   await sleep(fastMs)
   const fastAfter = job.readMetrics()

@@ -44,14 +44,14 @@ async function measure(
   const directory = mkdtempSync(join(tmpdir(), "millrace-bench-"))
   const control = new SharedArrayBuffer(4)
   Atomics.store(new Int32Array(control), 0, smoke ? 250 : 1000)
-  const wanted = smoke ? (alignment === "aligned" ? 1 : 3) : 7
+  const wanted = smoke ? (alignment === "aligned" ? 1 : 2) : 7
   const checkpoints: CompletedCheckpoint[] = []
   try {
     const job = await run(fileURLToPath(new URL("./pipelines/slow-sink.ts", import.meta.url)), {
       workers: 2,
       params: { control },
       // Channels are full before the first one begins, and the sinks know how much they may write at once.
-      checkpoint: { directory, every: smoke ? "2s" : "4s", alignment },
+      checkpoint: { directory, every: smoke ? "1s" : "4s", alignment },
       onEvent: (event) => {
         if (event.type === "checkpoint") checkpoints.push(event)
         else if ("error" in event) throw event.error

@@ -17,7 +17,6 @@ import { type Bench, type BenchContext, check, median, ratios } from "./bench.ts
 
 const WAITING = fileURLToPath(new URL("./pipelines/waiting.ts", import.meta.url))
 const PASSING = fileURLToPath(new URL("./pipelines/passing-keys.ts", import.meta.url))
-const SETTLE_MS = 2_000
 
 const bench: Bench = async (context) => {
   await waitingJob(context)
@@ -26,14 +25,15 @@ const bench: Bench = async (context) => {
 }
 export default bench
 
-async function waitingJob({ report, result }: BenchContext): Promise<void> {
+async function waitingJob({ smoke, report, result }: BenchContext): Promise<void> {
+  const settleMs = smoke ? 500 : 3_000
   report("bare threads, then a job that waits")
   const threads = [1, 2].map(() => new Worker("setInterval(() => {}, 1e9)", { eval: true }))
-  await sleep(SETTLE_MS)
+  await sleep(settleMs)
   const bare = process.memoryUsage.rss()
   for (const thread of threads) await thread.terminate()
   const job = await run(WAITING, { workers: 2 })
-  await sleep(SETTLE_MS)
+  await sleep(settleMs)
   const waiting = process.memoryUsage.rss()
   await job.cancel()
   result({ variant: "process with two bare threads", metric: "RSS", unit: "bytes", readings: [bare] })
@@ -41,7 +41,7 @@ async function waitingJob({ report, result }: BenchContext): Promise<void> {
 }
 
 async function passingKeys({ smoke, report, result }: BenchContext): Promise<void> {
-  const seconds = smoke ? 3 : 30
+  const seconds = smoke ? 2 : 30
   const job = await run(PASSING, { workers: 2 })
   // Code is compiled, rings are touched, the collectors find their sizes.
   await sleep(smoke ? 500 : 10_000)
