@@ -183,7 +183,7 @@ function ownKey(key: Key): Key {
 }
 
 /** Whether two keys are one, as a Map compares: NaN is NaN, 0 is -0; arrays by their parts. */
-function isSameKey(a: Key, b: Key): boolean {
+export function isSameKey(a: Key, b: Key): boolean {
   if (!Array.isArray(a) || !Array.isArray(b)) return isSamePart(a as KeyPart, b as KeyPart)
   if (a.length !== b.length) return false
   for (let index = 0; index < a.length; index++) if (!isSamePart(a[index] as KeyPart, b[index] as KeyPart)) return false

@@ -9,6 +9,7 @@ export { HeapKeyedStore, type HeapKeyedStoreOptions } from "./heap-keyed-store.t
 export { DEFAULT_KEY_GROUPS, type KeyGroupRange, keyGroupOf, keyGroupRange, subtaskOfKeyGroup } from "./key-groups.ts"
 export { hashKey } from "./key-hash.ts"
 export { type KeyIdentity, keyIdentity } from "./key-identity.ts"
+export { KeyIndex } from "./key-index.ts"
 export { keyOfIdentity } from "./key-of-identity.ts"
 export type { Key, KeyedStore, KeyPart } from "./keyed-store.ts"
 export { heapBackend, type StateBackend, type StoreOptions } from "./state-backend.ts"

@@ -1,4 +1,4 @@
-import { type Key, type KeyIdentity, keyIdentity } from "../state/index.ts"
+import { type Key, KeyIndex } from "../state/index.ts"
 import type { TimeWindow, WindowPane } from "./window.ts"
 
 /** What a window holds for one key. The hash is kept for snapshots per key group. */
@@ -19,17 +19,17 @@ export const LOADED = -1
 const REMOVED = -1
 
 /**
- * A window's keys are in one Map up to so many, then spread over SHARDS: one Map of 150,000 takes 10 ms in the call that makes it
- * grow, and may not hold more than 2^24.
+ * A window's keys are in one index up to so many, then spread over SHARDS: one of 150,000 takes milliseconds in the call that
+ * makes it grow.
  */
-const MAX_KEYS_IN_ONE_MAP = 4_096
+const MAX_KEYS_IN_ONE_INDEX = 4_096
 const SHARDS = 128
 
 /**
  * One window and its accumulators, by key. Keys are kept in the order in which they first came: results leave in it.
  *
- * Lookup is one Map.get. (Not a Map per key group from the start as in HeapKeyedStore: a job has many windows open whose keys
- * are few.)
+ * Lookup is one look into an index. (Not one per key group from the start as in HeapKeyedStore: a job has many windows open whose
+ * keys are few.)
  */
 export class Pane<K extends Key, Acc> {
   /** Handed out with every result of the window, hence frozen. */
@@ -45,7 +45,7 @@ export class Pane<K extends Key, Acc> {
   #nextSequence = 0
   #onTime: WindowPane | undefined
   /** One, or SHARDS. */
-  #shards: Map<KeyIdentity, PaneEntry<K, Acc>>[] = [new Map()]
+  #shards: KeyIndex<PaneEntry<K, Acc>>[] = [new KeyIndex()]
 
   constructor(start: number, end: number, epoch: number) {
     this.window = Object.freeze({ start, end })
@@ -61,8 +61,8 @@ export class Pane<K extends Key, Acc> {
     return this.#onTime
   }
 
-  find(identity: KeyIdentity, keyHash: number): PaneEntry<K, Acc> | undefined {
-    return this.#shardOf(keyHash).get(identity)
+  find(key: K, keyHash: number): PaneEntry<K, Acc> | undefined {
+    return this.#shardOf(keyHash).get(key, keyHash)
   }
 
   /** Adds a key that `find` did not find. */
@@ -76,7 +76,7 @@ export class Pane<K extends Key, Acc> {
   /** Loads an entry of a snapshot, in place of one of its key. Call `settle` when all are loaded. */
   load(key: K, keyHash: number, sequence: number, accumulator: Acc, firings: number): void {
     if (sequence >= this.#nextSequence) this.#nextSequence = sequence + 1
-    const known = this.find(keyIdentity(key), keyHash)
+    const known = this.find(key, keyHash)
     if (known === undefined) {
       this.#append({ key, keyHash, accumulator, sequence, epoch: LOADED, firings })
     } else {
@@ -88,12 +88,11 @@ export class Pane<K extends Key, Acc> {
 
   /** Takes back what was loaded for a key. */
   unload(key: K, keyHash: number): void {
-    const identity = keyIdentity(key)
     const shard = this.#shardOf(keyHash)
-    const entry = shard.get(identity)
+    const entry = shard.get(key, keyHash)
     if (entry === undefined) return
     entry.sequence = REMOVED
-    shard.delete(identity)
+    shard.delete(entry)
   }
 
   /** Puts loaded entries in the order in which their keys first came. */
@@ -102,13 +101,13 @@ export class Pane<K extends Key, Acc> {
   }
 
   #append(entry: PaneEntry<K, Acc>): PaneEntry<K, Acc> {
-    if (this.#shards.length === 1 && this.#shards[0]!.size >= MAX_KEYS_IN_ONE_MAP) this.#spread()
-    this.#shardOf(entry.keyHash).set(keyIdentity(entry.key), entry)
+    if (this.#shards.length === 1 && this.#shards[0]!.size >= MAX_KEYS_IN_ONE_INDEX) this.#spread()
+    this.#shardOf(entry.keyHash).add(entry)
     this.entries.push(entry)
     return entry
   }
 
-  #shardOf(keyHash: number): Map<KeyIdentity, PaneEntry<K, Acc>> {
+  #shardOf(keyHash: number): KeyIndex<PaneEntry<K, Acc>> {
     const shards = this.#shards
     // The upper half: the lower bits are what the keys of one subtask may have in common.
     return shards.length === 1 ? shards[0]! : shards[(keyHash >>> 16) % SHARDS]!
@@ -116,7 +115,7 @@ export class Pane<K extends Key, Acc> {
 
   #spread(): void {
     const [one] = this.#shards
-    this.#shards = Array.from({ length: SHARDS }, () => new Map())
-    for (const [identity, entry] of one!) this.#shardOf(entry.keyHash).set(identity, entry)
+    this.#shards = Array.from({ length: SHARDS }, () => new KeyIndex())
+    for (const entry of one!) this.#shardOf(entry.keyHash).add(entry)
   }
 }

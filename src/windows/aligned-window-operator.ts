@@ -1,5 +1,5 @@
 import type { Aggregate, Operator, OperatorContext, OperatorWaiting, Output } from "../contracts/index.ts"
-import { copierOf, type Key, keyIdentity, type StateTable, stateCodecOf } from "../state/index.ts"
+import { copierOf, type Key, type StateTable, stateCodecOf } from "../state/index.ts"
 import type { Pane, PaneEntry } from "./_pane.ts"
 import { PaneTable } from "./_pane-table.ts"
 import { Piece } from "./_piece.ts"
@@ -193,7 +193,7 @@ export class AlignedWindowOperator<In, K extends Key, Acc, R, Out> implements Op
     const key = this.#keyOf(value)
     const { keyHash } = this.#context
     const panes = this.#panes
-    const entry = pane.find(keyIdentity(key), keyHash) ?? pane.add(key, keyHash, this.#aggregate.create(), panes.epoch)
+    const entry = pane.find(key, keyHash) ?? pane.add(key, keyHash, this.#aggregate.create(), panes.epoch)
     if (entry.epoch !== panes.epoch) panes.touch(pane, entry)
     entry.accumulator = this.#aggregate.add(entry.accumulator, value)
     return entry
