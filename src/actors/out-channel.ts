@@ -38,7 +38,9 @@ export class OutChannel {
   readonly #pressure: Pressure
   readonly #checksRecords: boolean
   readonly #producer: OutChannelOptions["producer"]
+  /** Has room for as many records as the batch before it had. */
   #open = new RecordBatch()
+  #openRecords = 0
   #openLimit: number
   /** Behind the open batch. */
   #watermarkMs = NO_WATERMARK
@@ -63,17 +65,19 @@ export class OutChannel {
 
   append(value: unknown, timeMs: number): void {
     const open = this.#open
-    open.values.push(value)
-    open.times.push(timeMs)
-    if (open.values.length >= this.#openLimit) this.#seal()
+    const at = this.#openRecords++
+    open.values[at] = value
+    open.times[at] = timeMs
+    if (at + 1 >= this.#openLimit) this.#seal()
   }
 
   appendKeyed(value: unknown, timeMs: number, keyHash: number): void {
     const open = this.#open
-    open.values.push(value)
-    open.times.push(timeMs)
-    open.keyHashes.push(keyHash)
-    if (open.values.length >= this.#openLimit) this.#seal()
+    const at = this.#openRecords++
+    open.values[at] = value
+    open.times[at] = timeMs
+    open.keyHashes[at] = keyHash
+    if (at + 1 >= this.#openLimit) this.#seal()
   }
 
   watermark(timeMs: number): void {
@@ -139,15 +143,14 @@ export class OutChannel {
   }
 
   #hasOpen(): boolean {
-    return this.#open.values.length > 0 || this.#watermarkMs !== NO_WATERMARK
+    return this.#openRecords > 0 || this.#watermarkMs !== NO_WATERMARK
   }
 
   /** Sends the open batch, then the watermark that waits behind it. */
   #seal(): void {
-    if (this.#open.values.length > 0) {
-      const batch = this.#open
-      this.#open = new RecordBatch()
-      this.recordsTaken += batch.values.length
+    if (this.#openRecords > 0) {
+      const batch = this.#takeOpen()
+      this.recordsTaken += batch.size
       if (this.#checksRecords) this.#check(batch)
       this.#send(batch)
       this.#openLimit = this.#sender.preferredBatchSize
@@ -157,6 +160,21 @@ export class OutChannel {
       this.#watermarkMs = NO_WATERMARK
       this.#send(element)
     }
+  }
+
+  #takeOpen(): RecordBatch {
+    const batch = this.#open
+    const records = this.#openRecords
+    const keyed = batch.keyHashes.length > 0
+    if (batch.size > records) {
+      batch.values.length = records
+      batch.times.length = records
+      if (keyed) batch.keyHashes.length = records
+    }
+    // Growing a column by and by costs as much as filling it.
+    this.#open = new RecordBatch(new Array(records), new Array(records), keyed ? new Array(records) : [])
+    this.#openRecords = 0
+    return batch
   }
 
   #send(element: RecordBatch | ControlElement): void {
