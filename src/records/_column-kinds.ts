@@ -35,6 +35,10 @@ export class NumberCells implements CellKind {
     this.#watch = watch
   }
 
+  takes(cell: unknown): boolean {
+    return typeof cell === "number"
+  }
+
   makeRoom(more: number): Float64Array {
     if (this.count + more > this.numbers.length) {
       const longer = new Float64Array(Math.max(2 * this.numbers.length, this.count + more))
@@ -130,7 +134,8 @@ const MAX_WORDS = 0x10000
 
 export class StringCells implements CellKind {
   readonly shape = Kind.STRING
-  #strings: string[] = []
+  /** Those gathered. */
+  readonly strings: string[] = []
   #units = 0
   readonly #positions = new Map<string, number>()
   #words: string[] = []
@@ -142,24 +147,26 @@ export class StringCells implements CellKind {
   #restLeft = 0
 
   get count(): number {
-    return this.#strings.length
+    return this.strings.length
+  }
+
+  takes(cell: unknown): boolean {
+    return typeof cell === "string" && cell.length <= MAX_TEXT_CELL_UNITS
   }
 
   gather(cells: readonly unknown[], from: number, to: number): number {
-    const strings = this.#strings
-    let units = this.#units
+    const { strings } = this
     let row = from
     for (; row < to; row++) {
       const cell = cells[row]
       if (typeof cell !== "string" || cell.length > MAX_TEXT_CELL_UNITS) break
-      units += cell.length
       strings.push(cell)
     }
-    this.#units = units
     return row
   }
 
   settle(): void {
+    this.#units = unitsOf(this.strings)
     this.#hasWords = false
     if (this.count < MIN_WORDS_STRINGS) return
     if (this.#restLeft > 0) {
@@ -177,7 +184,7 @@ export class StringCells implements CellKind {
 
   /** @returns false when less than half of the strings are repetitions */
   #findWords(): boolean {
-    const strings = this.#strings
+    const strings = this.strings
     const count = strings.length
     if (this.#positionOf.length < count) this.#positionOf = new Uint16Array(2 * count)
     const positions = this.#positions
@@ -213,7 +220,7 @@ export class StringCells implements CellKind {
     const count = this.count
     if (!this.#hasWords) {
       sink.put32(Strings.EACH)
-      writeText(sink, this.#strings, count, this.#units)
+      writeText(sink, this.strings, count, this.#units)
       return
     }
     const words = this.#words
@@ -227,11 +234,17 @@ export class StringCells implements CellKind {
   }
 
   clear(): void {
-    this.#strings.length = 0
+    this.strings.length = 0
     this.#units = 0
     this.#words.length = 0
     this.#positions.clear()
   }
+}
+
+function unitsOf(strings: readonly string[]): number {
+  let units = 0
+  for (let row = 0; row < strings.length; row++) units += strings[row]!.length
+  return units
 }
 
 /** Cells that are a byte each: the same value in all rows, or one of two. */

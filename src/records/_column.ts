@@ -47,11 +47,15 @@ export class Column {
     this.#options = options
   }
 
-  /** For a column of numbers alone as yet: they may be put there without `gather`. */
-  beginNumbers(): NumberCells {
-    const numbers = new NumberCells(this.#options.watch)
-    this.#add(numbers)
-    return numbers
+  /**
+   * For a column without cells as yet, whose first is going to be this one: while all are of its kind they may be put there
+   * without `gather`. @returns undefined for kinds that want `gather`
+   */
+  beginDirect(first: unknown): NumberCells | StringCells | undefined {
+    const kind = this.#kindFor(first)
+    if (!(kind instanceof NumberCells || kind instanceof StringCells)) return undefined
+    this.#add(kind)
+    return kind
   }
 
   /** @throws nothing: what cannot be written shows in `settle` */

@@ -1,20 +1,21 @@
 import type { Column } from "./_column.ts"
-import type { CellKind, NumberCells } from "./_column-kinds.ts"
+import { type CellKind, NumberCells, StringCells } from "./_column-kinds.ts"
 import { Kind, type Shape } from "./_shape.ts"
+import { MAX_TEXT_CELL_UNITS } from "./_text-column.ts"
 import type { ByteCursor } from "./byte-cursor.ts"
 
 /**
  * Plain objects with these keys in this order. A function compiled for the keys looks at each object once: whether it is of
  * the shape, and at its fields, which it lays down by column.
  *
- * A field that has held numbers alone goes straight into an array of float64, without a look at its kind later on; the first
- * cell of another kind ends that for good.
+ * A field that has held numbers alone, or strings alone, goes straight to where its kind keeps them, without a look at it later on;
+ * the first cell of another kind ends that for good.
  */
 export class ObjectCells implements CellKind {
   readonly #keys: readonly string[]
   readonly #columns: readonly Column[]
-  /** By field, while it has numbers alone. */
-  readonly #numbers: (NumberCells | undefined)[]
+  /** By field, while it has numbers alone, or strings alone. */
+  readonly #direct: (NumberCells | StringCells | undefined)[]
   /** By field, for the others. */
   readonly #cells: unknown[][]
   /** By field: where its cells go. */
@@ -26,45 +27,46 @@ export class ObjectCells implements CellKind {
   constructor(keys: readonly string[], first: Readonly<Record<string, unknown>>, newColumn: () => Column) {
     this.#keys = keys
     this.#columns = keys.map(newColumn)
-    this.#numbers = keys.map((key, field) =>
-      typeof first[key] === "number" ? this.#columns[field]!.beginNumbers() : undefined,
-    )
+    this.#direct = keys.map((key, field) => this.#columns[field]!.beginDirect(first[key]))
     this.#cells = keys.map(() => [])
-    this.#into = [...this.#cells]
-    this.#gatherer = gathererFor(keys, this.#numbers)
+    this.#into = this.#cells.map((cells, field) => {
+      const direct = this.#direct[field]
+      return direct instanceof StringCells ? direct.strings : cells
+    })
+    this.#gatherer = gathererFor(keys, this.#direct)
   }
 
   gather(cells: readonly unknown[], from: number, to: number): number {
     let row = from
     while (true) {
       for (let field = 0; field < this.#keys.length; field++) {
-        const numbers = this.#numbers[field]
-        if (numbers !== undefined) {
-          numbers.count = this.count
-          this.#into[field] = numbers.makeRoom(to - row)
-        }
+        const direct = this.#direct[field]
+        if (!(direct instanceof NumberCells)) continue
+        direct.count = this.count
+        this.#into[field] = direct.makeRoom(to - row)
       }
       const next = this.#gatherer(cells, row, to, this.count, this.#keys, this.#into)
       this.count += next - row
       row = next
-      if (row === to || !this.#endNumbers(cells[row])) return row
+      if (row === to || !this.#endDirect(cells[row])) return row
     }
   }
 
-  /** Whether this record stopped the gathering only because a field of numbers holds something else: then no longer. */
-  #endNumbers(record: unknown): boolean {
+  /** Whether this record stopped the gathering only because a field holds another kind of cell than so far: no longer. */
+  #endDirect(record: unknown): boolean {
     if (!this.#isOfShape(record)) return false
     let ended = false
     for (const [field, key] of this.#keys.entries()) {
-      const numbers = this.#numbers[field]
-      if (numbers === undefined || typeof (record as Record<string, unknown>)[key] === "number") continue
-      this.#numbers[field] = undefined
-      this.#cells[field] = Array.from(numbers.numbers.subarray(0, this.count))
+      const direct = this.#direct[field]
+      if (direct === undefined || direct.takes((record as Record<string, unknown>)[key])) continue
+      this.#direct[field] = undefined
+      this.#cells[field] =
+        direct instanceof NumberCells ? Array.from(direct.numbers.subarray(0, this.count)) : [...direct.strings]
       this.#into[field] = this.#cells[field]
-      numbers.clear()
+      direct.clear()
       ended = true
     }
-    if (ended) this.#gatherer = gathererFor(this.#keys, this.#numbers)
+    if (ended) this.#gatherer = gathererFor(this.#keys, this.#direct)
     return ended
   }
 
@@ -77,14 +79,10 @@ export class ObjectCells implements CellKind {
 
   settle(): void {
     for (let field = 0; field < this.#keys.length; field++) {
-      const numbers = this.#numbers[field]
-      if (numbers === undefined) {
-        this.#columns[field]!.gather(this.#cells[field]!, this.count)
-        this.#columns[field]!.settle()
-      } else {
-        numbers.count = this.count
-        numbers.settle()
-      }
+      const direct = this.#direct[field]
+      if (direct === undefined) this.#columns[field]!.gather(this.#cells[field]!, this.count)
+      else if (direct instanceof NumberCells) direct.count = this.count
+      this.#columns[field]!.settle()
     }
   }
 
@@ -123,20 +121,26 @@ type Gatherer = (
 const gatherers = new Map<string, Gatherer>()
 const MAX_GATHERERS = 1024
 
-function gathererFor(keys: readonly string[], numbers: readonly unknown[]): Gatherer {
-  const name = `${numbers.map((each) => (each === undefined ? 0 : 1)).join("")}${JSON.stringify(keys)}`
+function gathererFor(keys: readonly string[], direct: readonly (NumberCells | StringCells | undefined)[]): Gatherer {
+  const ways = direct.map((each) => (each instanceof NumberCells ? "n" : each instanceof StringCells ? "s" : "-"))
+  const name = `${ways.join("")}${JSON.stringify(keys)}`
   let gatherer = gatherers.get(name)
   if (gatherer === undefined) {
     if (gatherers.size === MAX_GATHERERS) gatherers.clear()
-    gatherer = compile(keys, numbers)
+    gatherer = compile(keys, ways)
     gatherers.set(name, gatherer)
   }
   return gatherer
 }
 
-/** Keys go in as JSON: no text of the data becomes code. */
-function compile(keys: readonly string[], numbers: readonly unknown[]): Gatherer {
+/** Keys go in as JSON: no text of the data becomes code. @param ways by field: n numbers alone, s strings alone, - anything */
+function compile(keys: readonly string[], ways: readonly ("n" | "s" | "-")[]): Gatherer {
   const lines = (line: (field: number) => string) => keys.map((_, field) => line(field)).join("\n")
+  const unfit = {
+    n: (cell: string) => `if (typeof ${cell} !== "number") return row`,
+    s: (cell: string) => `if (typeof ${cell} !== "string" || ${cell}.length > ${MAX_TEXT_CELL_UNITS}) return row`,
+    "-": () => "",
+  }
   const body = `
     const { getPrototypeOf, prototype } = Object
     ${lines((field) => `const into${field} = into[${field}]`)}
@@ -150,8 +154,8 @@ function compile(keys: readonly string[], numbers: readonly unknown[]): Gatherer
       }
       if (field !== ${keys.length}) return row
       ${lines((field) => `const cell${field} = record[${JSON.stringify(keys[field])}]`)}
-      ${lines((field) => (numbers[field] === undefined ? "" : `if (typeof cell${field} !== "number") return row`))}
-      ${lines((field) => (numbers[field] === undefined ? `into${field}.push(cell${field})` : `into${field}[count] = cell${field}`))}
+      ${lines((field) => unfit[ways[field]!](`cell${field}`))}
+      ${lines((field) => (ways[field] === "n" ? `into${field}[count] = cell${field}` : `into${field}.push(cell${field})`))}
       count++
     }
     return to`
