@@ -1276,7 +1276,7 @@ function compile(keys, ways) {
     ${lines((field) => `const into${field} = into[${field}]`)}
     for (let row = from; row < to; row++) {
       const record = records[row]
-      if (typeof record !== "object" || record === null || getPrototypeOf(record) !== prototype) return row
+      if (typeof record !== "object" || record === null || ${PROTOTYPE_OF_RECORD} !== prototype) return row
       let field = 0
       for (const key in record) {
         if (key !== keys[field]) return row
@@ -1291,7 +1291,7 @@ function compile(keys, ways) {
     return to`;
   return new Function("records", "from", "to", "count", "keys", "into", body);
 }
-var ObjectCells, gatherers, MAX_GATHERERS;
+var ObjectCells, gatherers, MAX_GATHERERS, PROTOTYPE_OF_RECORD;
 var init_object_cells = __esm({
   "src/records/_object-cells.ts"() {
     "use strict";
@@ -1385,6 +1385,7 @@ var init_object_cells = __esm({
     };
     gatherers = /* @__PURE__ */ new Map();
     MAX_GATHERERS = 1024;
+    PROTOTYPE_OF_RECORD = Object.getOwnPropertyDescriptor(Object.prototype, "__proto__")?.get?.name === "get __proto__" ? "record.__proto__" : "getPrototypeOf(record)";
   }
 });
 
