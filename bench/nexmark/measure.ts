@@ -24,20 +24,19 @@ export interface Measured {
   readonly peakBytes: number
   /** Rows and their sum. */
   readonly result: string
-  readonly updates: number
 }
 
 export default async function measure(options: MeasureOptions): Promise<Measured> {
   const buffer = cachedCorpus({ events: options.events })
   const notes = new SharedArrayBuffer(RunNotes.BYTES)
-  const run = new RunNotes(notes)
+  const noted = new RunNotes(notes)
   if (options.what === "engine") await runEngine(options, buffer, notes)
-  else if (options.what === "twin") runTwin(options.query, buffer, run)
-  else runSource(options.query, buffer, run)
-  const { wallSeconds, cpuSeconds, result, updates } = run
+  else if (options.what === "twin") runTwin(options.query, buffer, noted)
+  else runSource(options.query, buffer, noted)
+  const { wallSeconds, cpuSeconds, result } = noted
   // In KiB.
   const peakBytes = process.resourceUsage().maxRSS * 1_024 - buffer.byteLength
-  return { wallSeconds, cpuSeconds, peakBytes, result, updates }
+  return { wallSeconds, cpuSeconds, peakBytes, result }
 }
 
 async function runEngine({ query, workers }: MeasureOptions, corpus: SharedArrayBuffer, notes: SharedArrayBuffer) {
@@ -52,7 +51,7 @@ function runTwin(query: string, buffer: SharedArrayBuffer, notes: RunNotes): voi
   const fold = new RowFold()
   notes.begin()
   TWINS[query]!(new Cursor(buffer, corpus.offsetOf(0), corpus.end), fold)
-  notes.end({ ...fold.end(), updates: 0 })
+  notes.end(fold.end())
 }
 
 /** Reads as the queries do: four numbers, or the text as well. */
@@ -74,5 +73,5 @@ function runSource(fields: string, corpus: SharedArrayBuffer, notes: RunNotes): 
       rows += values.length
     }
   }
-  notes.end({ rows, fold: 0, updates: 0 })
+  notes.end({ rows, fold: 0 })
 }

@@ -7,8 +7,8 @@ import { RunNotes } from "./run-notes.ts"
 export type WriteRow<T> = (value: T, row: Row) => void
 
 /**
- * Where the rows of a query go: they are added up, or collected as lines.
- * @param keyOf for a query whose rows replace the ones before of their key: what counts is the last of each
+ * Where the rows of a query go: they are added up, every one, or collected as lines.
+ * @param keyOf for a query whose rows replace the ones before of their key: goes with the line, so that the last of each can be told
  */
 export function rows<T>(
   params: Pick<NexmarkParams, "collect" | "notes">,
@@ -26,28 +26,21 @@ export function rows<T>(
         .collect()
         .name("rows")
     } else {
-      stream.to(foldSink(new RunNotes(params.notes), write, keyOf)).name("rows")
+      stream.to(foldSink(new RunNotes(params.notes), write)).name("rows")
     }
   }
 }
 
-function foldSink<T>(notes: RunNotes, write: WriteRow<T>, keyOf?: (value: T) => number | string): Sink<T> {
+function foldSink<T>(notes: RunNotes, write: WriteRow<T>): Sink<T> {
   return {
     label: "rows added up",
     writer() {
       const fold = new RowFold()
-      const newest = new Map<number | string, T>()
-      let updates = 0
       return {
         write(values) {
-          if (keyOf === undefined) for (const value of values) write(value, fold.begin())
-          else for (const value of values) newest.set(keyOf(value), value)
-          updates += values.length
+          for (const value of values) write(value, fold.begin())
         },
-        close() {
-          for (const value of newest.values()) write(value, fold.begin())
-          notes.end({ ...fold.end(), updates })
-        },
+        close: () => notes.end(fold.end()),
       }
     },
   }

@@ -9,7 +9,7 @@ export class RunNotes {
 
   constructor(buffer: SharedArrayBuffer) {
     this.#times = new Float64Array(buffer, 0, 4)
-    this.#counts = new Int32Array(buffer, 32, 4)
+    this.#counts = new Int32Array(buffer, 32, 3)
   }
 
   /** The first record is about to be read: only the first call counts. */
@@ -18,10 +18,9 @@ export class RunNotes {
   }
 
   /** Rows have been written, and no more will come from here: the last call counts. */
-  end({ rows, fold, updates }: { readonly rows: number; readonly fold: number; readonly updates: number }): void {
+  end({ rows, fold }: { readonly rows: number; readonly fold: number }): void {
     Atomics.add(this.#counts, ROWS, rows)
     Atomics.add(this.#counts, FOLD, fold)
-    Atomics.add(this.#counts, UPDATES, updates)
     this.#note(2)
   }
 
@@ -44,11 +43,6 @@ export class RunNotes {
     return this.#counts[ROWS]!
   }
 
-  /** Rows that came out, of which each replaced the one before of its key. */
-  get updates(): number {
-    return this.#counts[UPDATES]!
-  }
-
   #note(at: number): void {
     const { user, system } = process.cpuUsage()
     // One clock for all threads: that of performance.now begins with its thread.
@@ -60,4 +54,3 @@ export class RunNotes {
 const BEGUN = 0
 const ROWS = 1
 const FOLD = 2
-const UPDATES = 3

@@ -23,20 +23,21 @@ export async function linesOf(query: string, corpus: SharedArrayBuffer, options:
   return [...final.values()]
 }
 
-/** The rows of the hand-written program, as lines. */
+/** The final rows of the hand-written program, as lines. */
 export function twinLines(query: string, buffer: SharedArrayBuffer): string[] {
   const corpus = new Corpus(buffer)
   const text = new RowText()
-  const lines: string[] = []
+  const final = new Map<unknown, string>()
+  let open: { readonly key: unknown } | undefined
   const taken = (): void => {
-    const line = text.take()
-    if (line !== "") lines.push(line)
+    if (open !== undefined) final.set(open.key ?? final.size, text.take())
   }
-  const begin = (): RowText => {
+  const begin = (key?: number): RowText => {
     taken()
+    open = { key }
     return text
   }
   TWINS[query]!(new BidCursor(buffer, corpus.offsetOf(0), corpus.end), { begin })
   taken()
-  return lines
+  return [...final.values()]
 }

@@ -45,7 +45,7 @@ export default async function measure(options: MeasureOptions): Promise<Measured
     noted.begin()
     if (form === "json") jsonTwin(file, fold)
     else parsedTwin(parsed, fold)
-    noted.end({ ...fold.end(), updates: 0 })
+    noted.end(fold.end())
   }
   const { wallSeconds, cpuSeconds, result } = noted
   const found = new Float64Array(latencies)

@@ -22,7 +22,7 @@ describe("the generator of Nexmark", () => {
   })
 })
 
-describe.each(QUERIES.map((query) => ({ query })))("Nexmark $query", ({ query }) => {
+describe.each(QUERIES)("Nexmark %s", (query) => {
   const expected = (lines: readonly string[]): void => {
     expect(differenceFrom({ query, events: EVENTS }, lines, () => twinLines(query, inOrder))).toBeUndefined()
   }

@@ -21,14 +21,21 @@ class Distinct {
   }
 }
 
+class Day {
+  readonly bids = [0, 0, 0, 0]
+  readonly bidders = new Distinct()
+  readonly auctions = new Distinct()
+  readonly counts = [this.bids, this.bidders.counts, this.auctions.counts]
+}
+
 export const q15: Twin = (bid, rows) => {
-  const days = new Map<number, { bids: number[]; bidders: Distinct; auctions: Distinct }>()
+  const days = new Map<number, Day>()
   while (bid.next()) {
     const { price } = bid
     const number = Math.floor(bid.dateTime / DAY_MS)
     let day = days.get(number)
     if (day === undefined) {
-      day = { bids: [0, 0, 0, 0], bidders: new Distinct(), auctions: new Distinct() }
+      day = new Day()
       days.set(number, day)
     }
     const rank = price < 10_000 ? 1 : price < 1_000_000 ? 2 : 3
@@ -36,9 +43,7 @@ export const q15: Twin = (bid, rows) => {
     day.bids[rank]! += 1
     day.bidders.add(bid.bidder, rank)
     day.auctions.add(bid.auction, rank)
-  }
-  for (const { bids, bidders, auctions } of days.values()) {
-    const row = rows.begin()
-    for (const count of [...bids, ...bidders.counts, ...auctions.counts]) row.number(count)
+    const row = rows.begin(number)
+    for (const counts of day.counts) for (let index = 0; index < 4; index++) row.number(counts[index]!)
   }
 }

@@ -2,7 +2,6 @@ import { DAY_MS } from "../cursor.ts"
 import type { Twin } from "../twin.ts"
 
 interface Figures {
-  readonly auction: number
   bids: number
   cheap: number
   middling: number
@@ -25,7 +24,7 @@ export const q17: Twin = (bid, rows) => {
     }
     let sum = day[auction]
     if (sum === undefined) {
-      sum = { auction, bids: 0, cheap: 0, middling: 0, dear: 0, lowest: price, highest: price, total: 0 }
+      sum = { bids: 0, cheap: 0, middling: 0, dear: 0, lowest: price, highest: price, total: 0 }
       day[auction] = sum
     }
     sum.bids += 1
@@ -35,12 +34,8 @@ export const q17: Twin = (bid, rows) => {
     if (price < sum.lowest) sum.lowest = price
     if (price > sum.highest) sum.highest = price
     sum.total += price
-  }
-  for (const day of days.values()) {
-    for (const sum of day) {
-      if (sum === undefined) continue
-      const row = rows.begin().number(sum.auction).number(sum.bids).number(sum.cheap).number(sum.middling)
-      row.number(sum.dear).number(sum.lowest).number(sum.highest).number(sum.total)
-    }
+    const row = rows.begin((number % 64) * 2 ** 24 + auction)
+    row.number(auction).number(sum.bids).number(sum.cheap).number(sum.middling).number(sum.dear)
+    row.number(sum.lowest).number(sum.highest).number(sum.total)
   }
 }

@@ -13,30 +13,25 @@ export const q19: Twin = (bid, rows) => {
   const tops: Bid[][] = []
   while (bid.next()) {
     const { auction, bidder, price, dateTime } = bid
-    const top = tops[auction]
+    let top = tops[auction]
     if (top === undefined) {
-      tops[auction] = [{ bidder, price, dateTime }]
-      continue
+      top = []
+      tops[auction] = top
     }
-    if (top.length === MOST && price < top[MOST - 1]!.price) continue
     let at = top.length
-    while (at > 0 && (price === top[at - 1]!.price ? dateTime < top[at - 1]!.dateTime : price > top[at - 1]!.price))
+    while (at > 0 && (price === top[at - 1]!.price ? dateTime < top[at - 1]!.dateTime : price > top[at - 1]!.price)) {
       at -= 1
+    }
     if (at === MOST) continue
     top.splice(at, 0, { bidder, price, dateTime })
     if (top.length > MOST) top.pop()
-  }
-  for (let auction = 0; auction < tops.length; auction++) {
-    const top = tops[auction] ?? []
-    for (let index = 0; index < top.length; index++) {
-      const { bidder, price, dateTime } = top[index]!
-      rows
-        .begin()
+    for (let index = at; index < top.length; index++) {
+      const moved = top[index]!
+      const row = rows
+        .begin(auction * 16 + index + 1)
         .number(auction)
         .number(index + 1)
-        .number(bidder)
-        .number(price)
-        .number(dateTime)
+      row.number(moved.bidder).number(moved.price).number(moved.dateTime)
     }
   }
 }
