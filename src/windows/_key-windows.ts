@@ -64,13 +64,20 @@ export function newKeyWindow<T, Acc>(
 /** Adds a time to a rising list, once. */
 export function addTime(times: number[], timeMs: number): void {
   let place = times.length
+  // Most times that are asked for are the latest.
+  if (place === 0 || times[place - 1]! < timeMs) {
+    times.push(timeMs)
+    return
+  }
   while (place > 0 && times[place - 1]! > timeMs) place--
   if (place === 0 || times[place - 1] !== timeMs) times.splice(place, 0, timeMs)
 }
 
 export function removeTime(times: number[], timeMs: number): void {
-  const place = times.indexOf(timeMs)
-  if (place !== -1) times.splice(place, 1)
+  const place = times.lastIndexOf(timeMs)
+  if (place === -1) return
+  if (place === times.length - 1) times.pop()
+  else times.splice(place, 1)
 }
 
 /** Plain data of a key's windows, for snapshots. */

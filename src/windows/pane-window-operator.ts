@@ -265,20 +265,25 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
     // A record at the very end of a session belongs to it, so the session is over when that has passed: one ms is added here,
     // and taken off where the window is shown. (Flink's fires one ms earlier, so that the result depends on the watermark.)
     const end = start + assigner.gapOf(value) + 1
-    const touching = of.windows.filter((each) => each.start < end && each.end > start)
+    const { windows } = of
+    // Nearly always a key has one session, and it goes on.
+    const single = windows.length === 1 && windows[0]!.start < end && windows[0]!.end > start
+    const touching = single ? windows : windows.filter((each) => each.start < end && each.end > start)
     let window = touching[0]
     if (window === undefined) {
       if (assigner.time === "event" && end - 1 + this.#latenessMs <= this.#watermarkMs) return false
       window = newKeyWindow<In, Acc>(start, end, this.#trigger.create(), this.#keepsRecords)
-      insertByEnd(of.windows, window)
+      insertByEnd(windows, window)
     } else {
       const formerEnd = window.end
-      for (const other of touching.slice(1)) this.#merge(of, window, other)
+      for (let other = 1; other < touching.length; other++) this.#merge(of, window, touching[other]!)
       window.start = Math.min(window.start, start)
       window.end = Math.max(window.end, end)
       if (touching.length > 1 || window.end !== formerEnd) {
-        of.windows.splice(of.windows.indexOf(window), 1)
-        insertByEnd(of.windows, window)
+        if (!single) {
+          windows.splice(windows.indexOf(window), 1)
+          insertByEnd(windows, window)
+        }
         // It is to be on time once more.
         if (window.end - 1 > this.#now()) window.wasOnTime = false
         this.#trigger.onResize?.(window.trigger, this.#at.enter(window))
