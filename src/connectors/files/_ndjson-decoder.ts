@@ -15,6 +15,7 @@ import {
 import type { StandardSchema } from "./standard-schema.ts"
 
 const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
 const COMMA = 0x2c
 const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
@@ -83,22 +84,32 @@ export class NdjsonDecoder<T> implements Decoder<T> {
    * follow a comma at the top level, and the element before that comma is an object (the first began at the start of
    * a line), so the line would hold `}` and then a comma. With as many elements as lines, each line is one element.
    * Counting alone would not do: the lines `[1`, `2]` and `3,4` are three elements as well.
+   * A line of a flat object ends at its first `}`: then one search finds the end and all there is to know of it.
    */
   #parseTogether(bytes: Buffer): T[] | undefined {
     const length = bytes.at(-1) === NEWLINE ? bytes.length - 1 : bytes.length
-    if (OBJECT_THEN_COMMA.test(bytes.toString("latin1", 0, length))) return undefined
     if (this.#scratch.length < length + 2) this.#scratch = Buffer.allocUnsafe(Math.max(64 * 1024, length * 2 + 2))
     const scratch = this.#scratch
     bytes.copy(scratch, 1, 0, length)
     scratch[0] = OPEN_BRACKET
     scratch[length + 1] = NEWLINE
     let lines = 0
+    let searched = false
     for (let start = 1; start <= length + 1; lines++) {
       if (scratch[start] !== OPEN_BRACE) return undefined
-      const newline = scratch.indexOf(NEWLINE, start)
-      scratch[newline] = COMMA
-      start = newline + 1
+      let end = scratch.indexOf(CLOSE_BRACE, start) + 1
+      // Nearly always the first `}` ends the line, and none can have a comma behind it.
+      if (scratch[end] !== NEWLINE || end === 0) {
+        if (!searched && OBJECT_THEN_COMMA.test(bytes.toString("latin1", 0, length))) return undefined
+        searched = true
+        end = scratch.indexOf(NEWLINE, start)
+      }
+      scratch[end] = COMMA
+      start = end + 1
     }
+    // A line without `}` has taken the next one along.
+    const left = scratch.indexOf(NEWLINE)
+    if (left !== -1 && left <= length) return undefined
     scratch[length + 1] = CLOSE_BRACKET
     let values: unknown
     try {

@@ -155,6 +155,8 @@ describe("malformed lines", () => {
       `{"a":[{"x":1}\n{"y":2}]}\n{"p":1},{"q":2}\n`,
       `{"a":"x\n{","b":"}\n{"c":1},{"d":1},{"e":1}\n`,
       `{"a":1} , {"b":1}\n{"a":\n{"b":1}}\n`,
+      `{\n"a":1}\n{"b":2}\n`,
+      `{"a":1\n,"b":2}\n{"c":3},{"d":4}\n`,
     ]) {
       writeFileSync(at("a.ndjson"), text)
       const bad: MalformedRecord[] = []
