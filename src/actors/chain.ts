@@ -1,13 +1,14 @@
 import type { Committable, Operator, OperatorContext, Output, OwnEventTime } from "../contracts/index.ts"
 import { closest, EngineError } from "../errors/index.ts"
 import type { SubtaskMetrics, WaitingReport } from "../observe/index.ts"
-import { SinkOperator } from "../operators/index.ts"
+import { SinkOperator, straightStepOf } from "../operators/index.ts"
 import type { PhysicalOperator, Vertex } from "../plan/index.ts"
 import type { RecordBatch } from "../records/index.ts"
 import type { KeyedStore, StateBackend, StateCodec, StateTable } from "../state/index.ts"
 import type { EdgeWriter } from "./edge-writer.ts"
 import { operatorFailure } from "./operator-failure.ts"
 import type { Pressure } from "./pressure.ts"
+import { StraightEntry } from "./straight-entry.ts"
 import type { OwnedTable, OwnedValue } from "./subtask-snapshot.ts"
 
 export interface ChainOptions {
@@ -67,7 +68,8 @@ export class Chain {
       (operator, index) => new Link(operator, index, depthOf(vertex, index), options.operators[index]!, options),
     )
     this.#links = links
-    for (const link of links) {
+    // Children first: their entries are what a parent emits to.
+    for (const link of links.toReversed()) {
       const targetsOf = (side: string | undefined): Output<unknown>[] => [
         ...links
           .filter((child) => child.physical.parent === link.index && child.physical.parentSide === side)
@@ -349,7 +351,9 @@ class Link {
   readonly depth: number
   readonly operator: Operator
   readonly context: LinkContext
-  readonly entry: OperatorEntry
+  /** Where records enter. */
+  entry: Output<unknown> = NOWHERE
+  #out: Output<unknown> = NOWHERE
   readonly #pressure: Pressure
 
   constructor(physical: PhysicalOperator, index: number, depth: number, operator: Operator, options: ChainOptions) {
@@ -359,7 +363,6 @@ class Link {
     this.operator = operator
     this.#pressure = options.pressure
     this.context = new LinkContext(physical, options)
-    this.entry = "pending" in operator ? new ResumableEntry(this, options.pressure) : new OperatorEntry(this)
   }
 
   get subtask(): number {
@@ -372,35 +375,37 @@ class Link {
   }
 
   connect(targetsOf: (side: string | undefined) => Output<unknown>[]): void {
-    this.entry.out = joinOutputs(targetsOf(undefined), this.#pressure, this.depth)
+    const targets = targetsOf(undefined)
+    this.#out = joinOutputs(targets, this.#pressure, this.depth)
+    this.entry = this.#makeEntry(targets)
     this.context.connect((tag) => joinOutputs(targetsOf(tag), this.#pressure, this.depth))
   }
 
   watermark(watermarkMs: number): void {
     this.context.watermarkMs = watermarkMs
     if (this.operator.onWatermark === undefined) return
-    this.guard(() => this.operator.onWatermark!(watermarkMs, this.entry.out))
+    this.guard(() => this.operator.onWatermark!(watermarkMs, this.#out))
     this.#notePending()
   }
 
   finish(): void {
     if (this.operator.finish === undefined) return
-    this.guard(() => this.operator.finish!(this.entry.out))
+    this.guard(() => this.operator.finish!(this.#out))
     this.#notePending()
   }
 
   flushHeld(before: "barrier" | "idle"): void {
-    this.guard(() => this.operator.flushHeld!(before, this.entry.out))
+    this.guard(() => this.operator.flushHeld!(before, this.#out))
     this.#notePending()
   }
 
   resume(): void {
-    this.guard(() => this.operator.resume!(this.entry.out))
+    this.guard(() => this.operator.resume!(this.#out))
   }
 
   alarm(nowMs: number): void {
     this.context.alarmMs = Number.POSITIVE_INFINITY
-    this.guard(() => this.operator.onAlarm!(nowMs, this.entry.out))
+    this.guard(() => this.operator.onAlarm!(nowMs, this.#out))
     this.#notePending()
   }
 
@@ -412,6 +417,18 @@ class Link {
     }
   }
 
+  #makeEntry(targets: readonly Output<unknown>[]): Output<unknown> {
+    const step = straightStepOf(this.operator)
+    if (step !== undefined) {
+      const failure = (error: unknown, value: unknown): Error =>
+        operatorFailure(error, this.physical.id, this.subtask, { value })
+      return StraightEntry.before(targets.length === 1 ? targets[0]! : this.#out, { ...step, failure })
+    }
+    return "pending" in this.operator
+      ? new ResumableEntry(this, this.#out, this.#pressure)
+      : new OperatorEntry(this, this.#out)
+  }
+
   #notePending(): void {
     if (this.operator.pending === true) this.#pressure.operatorPending(this.depth)
   }
@@ -421,16 +438,17 @@ class Link {
 class OperatorEntry implements Output<unknown> {
   protected readonly operator: Operator
   readonly #link: Link
-  out: Output<unknown> = NOWHERE
+  readonly #out: Output<unknown>
 
-  constructor(link: Link) {
+  constructor(link: Link, out: Output<unknown>) {
     this.#link = link
+    this.#out = out
     this.operator = link.operator
   }
 
   emit(value: unknown, timeMs: number): void {
     try {
-      this.operator.onRecord(value, timeMs, this.out)
+      this.operator.onRecord(value, timeMs, this.#out)
     } catch (error) {
       throw operatorFailure(error, this.#link.physical.id, this.#link.subtask, { value })
     }
@@ -438,7 +456,7 @@ class OperatorEntry implements Output<unknown> {
 
   /** Asked through the joined output of the operator above, which knows its own depth. */
   get full(): boolean {
-    return this.out.full
+    return this.#out.full
   }
 }
 
@@ -447,8 +465,8 @@ class ResumableEntry extends OperatorEntry {
   readonly #pressure: Pressure
   readonly #depth: number
 
-  constructor(link: Link, pressure: Pressure) {
-    super(link)
+  constructor(link: Link, out: Output<unknown>, pressure: Pressure) {
+    super(link, out)
     this.#pressure = pressure
     this.#depth = link.depth
   }

@@ -8,7 +8,7 @@ import {
   SharedDoorbell,
 } from "../mailbox/index.ts"
 import { SubtaskMetrics } from "../observe/index.ts"
-import { SinkOperator } from "../operators/index.ts"
+import { PassOnOperator, SinkOperator } from "../operators/index.ts"
 import {
   type ChannelSpec,
   type Edge,
@@ -307,7 +307,7 @@ async function createOperator(
   const { role } = operator.node
   switch (role.type) {
     case "source":
-      return new PassOn()
+      return new PassOnOperator()
     case "operator":
       return role.create()
     case "sink": {
@@ -323,12 +323,5 @@ async function createOperator(
       })
       return new SinkOperator({ writer })
     }
-  }
-}
-
-/** The head of a source's chain: records enter the operators as they were read. */
-class PassOn implements Operator {
-  onRecord(value: unknown, timeMs: number, out: { emit(value: unknown, timeMs: number): void }): void {
-    out.emit(value, timeMs)
   }
 }

@@ -10,6 +10,7 @@ export { FlatMapOperator } from "./flat-map.ts"
 export { KeyedAggregateOperator, type KeyedAggregateOptions } from "./keyed-aggregate.ts"
 export { KeyedReduceOperator } from "./keyed-reduce.ts"
 export { MapOperator } from "./map.ts"
+export { PassOnOperator } from "./pass-on.ts"
 export { ProcessOperator, type ProcessOperatorOptions } from "./process-operator.ts"
 export {
   type NoStates,
@@ -27,4 +28,5 @@ export {
 } from "./process-spec.ts"
 export { SINK_BATCH_RECORDS, SinkOperator } from "./sink-operator.ts"
 export { SplitOperator } from "./split.ts"
+export { type StraightStep, straightStepOf } from "./straight-step.ts"
 export { TapOperator } from "./tap.ts"
