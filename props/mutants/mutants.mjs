@@ -284,6 +284,20 @@ export const MUTANTS = [
     replace: "        if (piece.over || out.full) {\n          pane.cursor += 1\n          this.#purge()",
     props: ["windows", "window-kinds"],
   },
+  {
+    name: "slices: a total does not follow a record that is out of order",
+    file: "src/windows/_running-total.ts",
+    find: "    return followed && (!held || this.#merge(slice.accumulator))",
+    replace: "    return followed",
+    props: ["window-kinds"],
+  },
+  {
+    name: "slices: what is not exact is taken out of a total all the same",
+    file: "src/windows/slice-window-operator.ts",
+    find: "aggregate.retractsExactly?.(accumulator) ?? true,",
+    replace: "true,",
+    props: ["window-kinds"],
+  },
   // Rings
   {
     name: "ring: more records than there is credit for",

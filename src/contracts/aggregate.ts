@@ -13,8 +13,17 @@ export interface Aggregate<T, Acc, R> {
    * plain data is copied part by part, which is slower.
    */
   copy?(accumulator: Acc): Acc
-  /** Takes a value out again, where the aggregate can do so exactly. Count windows that slide use it. */
-  retract?(accumulator: Acc, value: T): Acc
+  /**
+   * The inverse of `merge`: takes out of `left` what `merged`, which was merged into it before, holds. `left` may be changed,
+   * `merged` not. Windows that overlap then keep one running total per key, and neither partial ones nor their memory. Leave it out
+   * where no exact answer is possible, as for a maximum.
+   */
+  retract?(left: Acc, merged: Acc): Acc
+  /**
+   * Whether `retract` is exact where this accumulator takes part, as sums are of whole numbers but not of fractions: where it is
+   * not, windows merge and never retract. Without it: always.
+   */
+  retractsExactly?(accumulator: Acc): boolean
   /**
    * Makes plain data of an accumulator, for a checkpoint: numbers, strings, dates, maps, arrays, plain objects. Comes with
    * `decode`. Without both, the accumulator has to be plain data itself.

@@ -1,5 +1,5 @@
 import type { Key } from "../state/index.ts"
-import type { Slice, TwoStacks } from "./_two-stacks.ts"
+import type { Combination, Slice } from "./_combination.ts"
 
 /** The epoch of what was loaded from a snapshot and not touched since. */
 export const LOADED = -1
@@ -23,7 +23,7 @@ export class SliceKey<K extends Key, Acc> {
   readonly slices: SliceEntry<Acc>[] = []
   head = 0
   /** Derived. */
-  stacks: TwoStacks<Acc> | undefined
+  combination: Combination<Acc> | undefined
   /** The end of the next window that fires; +Infinity when there is none. */
   nextEnd = Number.POSITIVE_INFINITY
   /** When its oldest slice goes, as the end of a window would be; +Infinity when it has none. */

@@ -11,11 +11,11 @@ import {
   type TableCapture,
   type TableEntry,
 } from "../state/index.ts"
+import { placeOf } from "./_combination.ts"
 import { LOADED, type SliceEntry, SliceKey } from "./_slice-key.ts"
-import { placeOf } from "./_two-stacks.ts"
 
-/** A Map may not hold more than 2^24 entries. */
-const SHARDS = 8
+/** Keys are spread over so many Maps: one of 150,000 keys would take 10 ms whenever it grows or shrinks. */
+const SHARDS = 128
 /** Slices that are gone are taken out of a key's list when they are so many, and an eighth of it. */
 const MIN_GONE = 32
 const MOST_GONE = 8
@@ -57,6 +57,8 @@ export class SliceTable<K extends Key, Acc> implements StateTable {
   readonly #shards = Array.from({ length: SHARDS }, () => new Map<KeyIdentity, SliceKey<K, Acc>>())
   /** In the order in which they first came; those that are gone stay until `compact`. */
   #keys: SliceKey<K, Acc>[] = []
+  /** What `#keys` will be: those before `from` that are not gone. */
+  #compacted: { readonly keys: SliceKey<K, Acc>[]; from: number } | undefined
   #live = 0
   #sequence = 0
   #capture: SliceCapture<K, Acc> | undefined
@@ -90,7 +92,7 @@ export class SliceTable<K extends Key, Acc> implements StateTable {
   }
 
   find(identity: KeyIdentity, keyHash: number): SliceKey<K, Acc> | undefined {
-    return this.#shards[keyHash % SHARDS]!.get(identity)
+    return this.#shardOf(keyHash).get(identity)
   }
 
   /** Adds a key that `find` did not find. */
@@ -137,13 +139,30 @@ export class SliceTable<K extends Key, Acc> implements StateTable {
     if (of.openedIn < this.epoch) this.#removed?.push({ key, keyHash, namespace: null })
     of.gone = true
     this.#live -= 1
-    this.#shards[keyHash % SHARDS]!.delete(keyIdentity(key))
+    this.#shardOf(keyHash).delete(keyIdentity(key))
   }
 
-  /** Drops what is gone, if that is most. Between passes. */
-  compact(): void {
-    if (this.#capture !== undefined || this.#live * 2 >= this.#keys.length) return
-    this.#keys = this.#keys.filter((each) => !each.gone)
+  /** There is reason to call `compact`. */
+  get isSparse(): boolean {
+    return this.#compacted !== undefined || this.#live * 2 < this.#keys.length
+  }
+
+  /**
+   * Drops what is gone from `keys`, looking at up to `budget` of them. Between passes: call it until `isSparse` is false. A capture
+   * goes on with the list that it took.
+   */
+  compact(budget: number): void {
+    this.#compacted ??= { keys: [], from: 0 }
+    const { keys, from } = this.#compacted
+    const end = Math.min(from + budget, this.#keys.length)
+    for (let index = from; index < end; index++) {
+      const each = this.#keys[index]!
+      if (!each.gone) keys.push(each)
+    }
+    this.#compacted.from = end
+    if (end < this.#keys.length) return
+    this.#keys = keys
+    this.#compacted = undefined
   }
 
   capture(kind: CaptureKind, into: EntrySink): TableCapture {
@@ -217,7 +236,7 @@ export class SliceTable<K extends Key, Acc> implements StateTable {
   }
 
   #insert(of: SliceKey<K, Acc>, identity: KeyIdentity): SliceKey<K, Acc> {
-    this.#shards[of.keyHash % SHARDS]!.set(identity, of)
+    this.#shardOf(of.keyHash).set(identity, of)
     this.#keys.push(of)
     this.#live += 1
     return of
@@ -226,7 +245,12 @@ export class SliceTable<K extends Key, Acc> implements StateTable {
   #unload(of: SliceKey<K, Acc>): void {
     of.gone = true
     this.#live -= 1
-    this.#shards[of.keyHash % SHARDS]!.delete(keyIdentity(of.key))
+    this.#shardOf(of.keyHash).delete(keyIdentity(of.key))
+  }
+
+  #shardOf(keyHash: number): Map<KeyIdentity, SliceKey<K, Acc>> {
+    // The upper half: the lower bits are what the keys of one subtask may have in common.
+    return this.#shards[(keyHash >>> 16) % SHARDS]!
   }
 }
 

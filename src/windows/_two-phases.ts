@@ -21,6 +21,12 @@ export function mergingAggregate<In, K extends Key, Acc, R>(
       isRecord ? aggregate.add(accumulator, value as In) : aggregate.merge(accumulator, accumulatorOf(value)),
     merge: (left, right) => aggregate.merge(left, right),
     result: (accumulator) => aggregate.result(accumulator),
+    ...(aggregate.retract === undefined
+      ? {}
+      : {
+          retract: (left: Acc, merged: Acc) => aggregate.retract!(left, merged),
+          retractsExactly: (accumulator: Acc) => aggregate.retractsExactly?.(accumulator) ?? true,
+        }),
     ...(aggregate.copy === undefined ? {} : { copy: (accumulator: Acc) => aggregate.copy!(accumulator) }),
     ...(codec === undefined
       ? {}

@@ -1,27 +1,15 @@
-/** What the stacks need of an aggregate. */
-export interface Merging<Acc> {
-  /** Either may be changed. */
-  merge(left: Acc, right: Acc): Acc
-  copy(accumulator: Acc): Acc
-}
-
-/** A slice of one key's records. */
-export interface Slice<Acc> {
-  readonly start: number
-  accumulator: Acc
-}
+import { type Combination, type Merging, placeOf, type Slice } from "./_combination.ts"
 
 /**
- * The running combination of a run of slices that moves forward at both ends.
+ * A combination for every aggregate: nothing is ever taken out again.
  *
  * Slices before `#boundary` are in the front: for each, the combination of it and all that follow up to the boundary. Those
  * behind it are combined in one total, the back. When the last slice has left the front, the back is turned into a new front.
- * So a slice is merged at most twice, and a query merges two accumulators.
+ * So a slice is merged at most twice, and a query merges two accumulators. As many accumulators as slices.
  *
- * Derived from the slices, which it never changes nor keeps: it may be thrown away at any time.
  * Source: Tangwongsan, Hirzel, Schneider, DEBS 2017 (two-stacks, and DABA after it), over slices in place of records.
  */
-export class TwoStacks<Acc> {
+export class TwoStacks<Acc> implements Combination<Acc> {
   readonly #merging: Merging<Acc>
   /** Newest first, so that the oldest is taken from the end. */
   #front: Slice<Acc>[] = []
@@ -31,18 +19,12 @@ export class TwoStacks<Acc> {
   /** Slices that begin from here on, and before `#end`, are in the front or the back. */
   #from = Number.NEGATIVE_INFINITY
   #end = Number.NEGATIVE_INFINITY
-  /** Merges and copies made so far. */
   work = 0
 
   constructor(merging: Merging<Acc>) {
     this.#merging = merging
   }
 
-  /**
-   * The combination of the slices that begin in [from, to): a copy of the caller's own. Neither bound goes back from call to call.
-   * @param slices by rising start, at least one of them in [from, to)
-   * @param first index of the first one that begins at `from` or later
-   */
   query(slices: readonly Slice<Acc>[], first: number, from: number, to: number): Acc {
     const { merge, copy } = this.#merging
     const front = this.#front
@@ -55,11 +37,16 @@ export class TwoStacks<Acc> {
     return this.#back === undefined ? copy(older.accumulator) : merge(copy(older.accumulator), copy(this.#back))
   }
 
-  /** A record was added to a slice, or the slice is new. @returns false when the stacks cannot follow: throw them away */
-  add(start: number, addTo: (accumulator: Acc) => Acc): boolean {
+  add(slice: Slice<Acc>, _isNew: boolean, addTo: (accumulator: Acc) => Acc): boolean {
+    slice.accumulator = addTo(slice.accumulator)
+    const { start } = slice
     if (start >= this.#end || start < this.#from) return true
     if (this.#back === undefined || start < this.#backStart) return false
     this.#back = addTo(this.#back)
+    return true
+  }
+
+  leave(): boolean {
     return true
   }
 
@@ -101,19 +88,4 @@ export class TwoStacks<Acc> {
     this.#backStart = Number.POSITIVE_INFINITY
     this.#end = to
   }
-}
-
-/** The index of the first slice that begins at `start` or later. */
-export function placeOf(slices: readonly Slice<unknown>[], start: number): number {
-  let low = 0
-  let high = slices.length
-  // Nearly always the newest, or the oldest.
-  if (high === 0 || slices[high - 1]!.start < start) return high
-  if (slices[0]!.start >= start) return 0
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (slices[middle]!.start < start) low = middle + 1
-    else high = middle
-  }
-  return low
 }

@@ -1,8 +1,11 @@
 import type { Aggregate, Operator, OperatorContext, OperatorWaiting, Output } from "../contracts/index.ts"
 import { copierOf, type Key, keyIdentity, type StateTable, stateCodecOf } from "../state/index.ts"
+import { type Merging, placeOf, type Retracting } from "./_combination.ts"
+import { Piece } from "./_piece.ts"
+import { RunningTotal } from "./_running-total.ts"
 import type { SliceKey } from "./_slice-key.ts"
 import { type Pass, SliceTable } from "./_slice-table.ts"
-import { type Merging, placeOf, TwoStacks } from "./_two-stacks.ts"
+import { TwoStacks } from "./_two-stacks.ts"
 import { noTime, otherWindows } from "./_window-errors.ts"
 import { IN_TWO_PHASES, LATE_TAG, type WindowResultOf } from "./aligned-window-operator.ts"
 import type { SlicedWindows } from "./sliced-windows.ts"
@@ -19,11 +22,11 @@ export interface SliceWindowOptions<In, K extends Key, Acc, R, Out> {
   readonly recordOf?: (value: In) => unknown
 }
 
-/** What one call may do: some hundred microseconds. */
+/** What one call may do, beside the time it may take: looks at keys, results, merges. */
 const BUDGET = 4_096
 const COST_OF_RESULT = 16
 const COST_OF_MERGE = 3
-/** Up to so many slices need no stacks. */
+/** Up to so many slices are combined anew for every window. */
 const FEW_SLICES = 6
 /** Beside a result while a capture runs: slices that go are handed over. */
 const COST_OF_CAPTURE = 112
@@ -34,11 +37,11 @@ const COST_OF_CAPTURE = 112
  *
  * - Fires, is late, and is interrupted as AlignedWindowOperator. A record is late when the last window that holds it is over;
  *   when only some are, it counts in the others. Within the lateness it fires at once every window that is over and holds it.
- * - Results are the same as if each window were evaluated by itself (WIN-6): slices are merged, never subtracted. (Sums of
- *   fractions may differ in their last digits.)
+ * - Results are the same as if each window were evaluated by itself (WIN-6): a slice is taken out of a total again only where the
+ *   aggregate can do so exactly; else slices are merged, never subtracted. (Sums of fractions may differ in their last digits.)
  *
- * State: per key its slices; O(slices with records) memory, and as much again for the stacks. Per record one Map lookup and one
- * `add`; per result two merges, amortised, whatever the size over the slide.
+ * State: per key its slices; O(slices with records) memory, and as much again for the stacks of aggregates that cannot retract. Per
+ * record one Map lookup and one `add`; per result two merges, amortised, or a merge and a retraction, whatever the size over the slide.
  */
 export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Operator<In, Out> {
   readonly #keyOf: (value: In) => K
@@ -48,9 +51,11 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
   readonly #latenessMs: number
   readonly #recordOf: ((value: In) => unknown) | undefined
   readonly #merging: Merging<Acc>
+  readonly #retracting: Retracting<Acc> | undefined
   readonly #table: SliceTable<K, Acc>
   #context!: OperatorContext
   #late!: Output<unknown>
+  #piece!: Piece
   #watermarkMs = Number.NEGATIVE_INFINITY
   /** The pass under way fires the windows that end here, and lets go of slices. undefined between passes. */
   #passEnd: number | undefined
@@ -76,6 +81,13 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
       merge: (left, right) => aggregate.merge(left, right),
       copy: copierOf(aggregate, "the aggregate"),
     }
+    if (aggregate.retract !== undefined) {
+      this.#retracting = {
+        ...this.#merging,
+        retract: (left, merged) => aggregate.retract!(left, merged),
+        retractsExactly: (accumulator) => aggregate.retractsExactly?.(accumulator) ?? true,
+      }
+    }
     this.#table = new SliceTable<K, Acc>({
       codec: stateCodecOf<Acc>(aggregate, "the aggregate"),
       pass: () => this.#pass(),
@@ -83,7 +95,7 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
   }
 
   get firing(): boolean {
-    return this.#passEnd !== undefined || this.#isDue(this.#following)
+    return this.#passEnd !== undefined || this.#isDue(this.#following) || this.#table.isSparse
   }
 
   waiting(): OperatorWaiting | undefined {
@@ -112,6 +124,7 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
   open(context: OperatorContext): void {
     this.#context = context
     this.#late = context.side(LATE_TAG)
+    this.#piece = new Piece(context)
     if (context.trackChanges === true) this.#table.trackChanges()
   }
 
@@ -135,22 +148,22 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
       // A window that is over and holds this slice has fired for the key if it held anything.
       const late = this.#firstEndAfter(start, this.#watermarkMs) > this.#assigner.firstEndOf(start)
       const fired = late ? this.#firedWindows(of, start) : undefined
-      if (slice === undefined || slice.start !== start) {
+      const isNew = slice === undefined || slice.start !== start
+      if (slice === undefined || isNew) {
         slice = table.addSlice(of, place, start, this.#aggregate.create())
         this.#plan(of, start)
       }
-      if (fired !== undefined) {
-        this.#addTo(of, slice, value)
-        this.#fireLate(of, fired, out)
-        return
-      }
-    } else if (this.#latenessMs > 0 && this.#assigner.firstEndOf(start) - 1 <= this.#watermarkMs) {
+      this.#addTo(of, slice, isNew, value)
+      if (fired !== undefined) this.#fireLate(of, fired, out)
+      return
+    }
+    if (this.#latenessMs > 0 && this.#assigner.firstEndOf(start) - 1 <= this.#watermarkMs) {
       const fired = this.#firedWindows(of, start)
-      this.#addTo(of, slice, value)
+      this.#addTo(of, slice, false, value)
       this.#fireLate(of, fired, out)
       return
     }
-    this.#addTo(of, slice, value)
+    this.#addTo(of, slice, false, value)
   }
 
   onWatermark(watermarkMs: number, out: Output<Out>): void {
@@ -161,22 +174,31 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
   }
 
   resume(out: Output<Out>): void {
+    const table = this.#table
+    const piece = this.#piece
+    piece.begin()
     let left = BUDGET
-    while (this.#nextPass()) {
-      const { keys } = this.#table
+    for (;;) {
+      if (this.#passEnd === undefined && table.isSparse) {
+        table.compact(left)
+        return
+      }
+      if (!this.#nextPass()) return
+      const { keys } = table
       for (; this.#cursor < keys.length; this.#cursor++) {
+        if (left <= 0) return
+        left -= 1
         const of = keys[this.#cursor]!
         if (of.gone) continue
         if (of.next <= this.#passEnd!) {
-          if (left <= 0 || out.full) return
+          if (out.full || piece.over) return
           left -= this.#advance(of, this.#passEnd!, out)
-        } else left -= 1
+        }
         const { next } = of
         if (!of.gone && next < this.#following) this.#following = next
       }
       this.#firedTo = this.#passEnd!
       this.#passEnd = undefined
-      this.#table.compact()
     }
   }
 
@@ -208,7 +230,7 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
   }
 
   #pass(): Pass | undefined {
-    if (!this.firing) return undefined
+    if (this.#passEnd === undefined && !this.#isDue(this.#following)) return undefined
     const end = this.#passEnd ?? this.#firedTo
     return { end, cursor: this.#passEnd === undefined ? 0 : this.#cursor, firedTo: this.#firedTo }
   }
@@ -239,13 +261,21 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
       const { start } = this.#window
       const first = placeOf(of.slices, start)
       let accumulator: Acc
-      if (of.stacks === undefined && placeOf(of.slices, end) - first <= FEW_SLICES) {
+      if (of.combination === undefined && placeOf(of.slices, end) - first <= FEW_SLICES) {
         accumulator = this.#combineFew(of, first, end)
       } else {
-        of.stacks ??= new TwoStacks(this.#merging)
-        const before = of.stacks.work
-        accumulator = of.stacks.query(of.slices, first, start, end)
-        cost += COST_OF_MERGE * (of.stacks.work - before)
+        of.combination ??=
+          this.#retracting === undefined ? new TwoStacks(this.#merging) : new RunningTotal(this.#retracting)
+        let before = of.combination.work
+        let combined = of.combination.query(of.slices, first, start, end)
+        if (combined === undefined) {
+          const stacks = new TwoStacks(this.#merging)
+          of.combination = stacks
+          before = 0
+          combined = stacks.query(of.slices, first, start, end)
+        }
+        accumulator = combined
+        cost += COST_OF_MERGE * (of.combination.work - before)
       }
       this.#emit(of, this.#window, accumulator, "on-time", 0, out)
       of.nextEnd = this.#nextEndAfter(of, end)
@@ -267,6 +297,10 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
   #expire(of: SliceKey<K, Acc>, end: number): void {
     let last = of.head
     while (last < of.slices.length && this.#assigner.lastEndOf(of.slices[last]!.start) + this.#latenessMs <= end) last++
+    // The next slice begins later than the last that goes, and may not have come yet.
+    if (last > of.head && of.combination?.leave(of.slices, of.slices[last - 1]!.start + 1) === false) {
+      of.combination = undefined
+    }
     this.#table.removeSlices(of, last - of.head)
     of.expiry = this.#expiryOf(of)
     if (of.firings === undefined) return
@@ -275,13 +309,14 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
     if (of.firings.size === 0) of.firings = undefined
   }
 
-  #addTo(of: SliceKey<K, Acc>, slice: (typeof of.slices)[number], value: In): void {
+  #addTo(of: SliceKey<K, Acc>, slice: (typeof of.slices)[number], isNew: boolean, value: In): void {
     const table = this.#table
     if (slice.epoch !== table.epoch) table.touch(of, slice)
-    slice.accumulator = this.#aggregate.add(slice.accumulator, value)
-    const { stacks } = of
-    if (stacks === undefined) return
-    if (!stacks.add(slice.start, (accumulator) => this.#aggregate.add(accumulator, value))) of.stacks = undefined
+    if (of.combination === undefined) {
+      slice.accumulator = this.#aggregate.add(slice.accumulator, value)
+    } else if (!of.combination.add(slice, isNew, (accumulator) => this.#aggregate.add(accumulator, value))) {
+      of.combination = undefined
+    }
   }
 
   /** Windows that are over and kept, hold the slice, and do not wait to be fired: with how often each has fired. */

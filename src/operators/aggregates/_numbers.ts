@@ -9,3 +9,8 @@ export function notANumber(aggregate: string, given: unknown): EngineError {
     { details: { aggregate, given: describe(given) } },
   )
 }
+
+/** Whether additions and subtractions of such sums are exact: whole numbers up to 2^53. Not -0, which would become 0. */
+export function isExactSum(total: number): boolean {
+  return Number.isSafeInteger(total) && !Object.is(total, -0)
+}

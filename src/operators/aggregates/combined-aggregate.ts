@@ -63,7 +63,8 @@ export function combineAggregates<T, A extends Aggregates<T>>(aggregates: A): Co
     )
   }
   // The source holds nothing of the user's but the names, as string literals.
-  const compile = new Function("parts", "codecs", "copiers", "partMissing", sourceOf(names)) as (
+  const retractable = names.every((name) => aggregates[name]!.retract !== undefined)
+  const compile = new Function("parts", "codecs", "copiers", "partMissing", sourceOf(names, retractable)) as (
     parts: readonly unknown[],
     codecs: readonly StateCodec<unknown>[],
     copiers: readonly ((accumulator: unknown) => unknown)[],
@@ -90,7 +91,7 @@ function partMissing(name: string, snapshot: object): EngineError {
   )
 }
 
-function sourceOf(names: readonly string[]): string {
+function sourceOf(names: readonly string[], retractable: boolean): string {
   const each = (line: (index: number) => string, separator = "\n") =>
     names.map((_name, index) => line(index)).join(separator)
   // In a literal, "__proto__": x would set the prototype; a computed name is a field like any other.
@@ -121,7 +122,18 @@ return {
     ${each((i) => `left.p${i} = a${i}.merge(left.p${i}, right.p${i})`)}
     return left
   },
-  copy(accumulator) {
+${
+  retractable
+    ? `  retract(left, merged) {
+    ${each((i) => `left.p${i} = a${i}.retract(left.p${i}, merged.p${i})`)}
+    return left
+  },
+  retractsExactly(accumulator) {
+    return ${each((i) => `(a${i}.retractsExactly === undefined || a${i}.retractsExactly(accumulator.p${i}))`, " && ")}
+  },
+`
+    : ""
+}  copy(accumulator) {
     return new Accumulator(${each((i) => `k${i}(accumulator.p${i})`, ", ")})
   },
   encode(accumulator) {

@@ -6,6 +6,7 @@ export function count(): Aggregate<unknown, number, number> {
     create: () => 0,
     add: (records) => records + 1,
     merge: (left, right) => left + right,
+    retract: (left, merged) => left - merged,
     result: (records) => records,
   }
 }

@@ -1,5 +1,5 @@
 import type { Aggregate } from "../../contracts/index.ts"
-import { notANumber } from "./_numbers.ts"
+import { isExactSum, notANumber } from "./_numbers.ts"
 
 /** What `mean` keeps: the sum and how many numbers are in it. */
 export interface MeanAccumulator {
@@ -28,6 +28,12 @@ export function mean<T>(fn: (value: T) => number): Aggregate<T, MeanAccumulator,
       left.count += right.count
       return left
     },
+    retract(left, merged) {
+      left.sum -= merged.sum
+      left.count -= merged.count
+      return left
+    },
+    retractsExactly: ({ sum }) => isExactSum(sum),
     copy: ({ sum, count }) => ({ sum, count }),
     result: (accumulator) => accumulator.sum / accumulator.count,
   }

@@ -1,5 +1,5 @@
 import type { Aggregate } from "../../contracts/index.ts"
-import { notANumber } from "./_numbers.ts"
+import { isExactSum, notANumber } from "./_numbers.ts"
 
 /**
  * Adds up `fn` of the records. Exact for integers up to 2^53; sums of fractions depend in their last digits on the order
@@ -17,6 +17,8 @@ export function sum<T>(fn: (value: T) => number): Aggregate<T, number, number> {
       return total + x
     },
     merge: (left, right) => left + right,
+    retract: (left, merged) => left - merged,
+    retractsExactly: isExactSum,
     result: (total) => total,
   }
 }
