@@ -61,6 +61,13 @@ describe("RecordCodec", () => {
     }
   })
 
+  it("forgets what was prepared and not written", () => {
+    const codec = new RecordCodec()
+    const values = rows(20, (index) => ({ a: index, b: index % 2 === 0 ? null : "x" }))
+    codec.prepare(values)
+    expect(codec.decode(codec.encode(values))).toStrictEqual(values)
+  })
+
   it("goes on after it has refused a batch in the middle", () => {
     const codec = new RecordCodec()
     const good = rows(10, (index) => ({ a: index, b: ["x"] }))

@@ -30,6 +30,8 @@ export class RecordCodec implements ValueCodec {
   readonly #watch = { changed: true }
   readonly #column = new Column({ any: others, watch: this.#watch, depth: 0 })
   #count = 0
+  /** Something is gathered that was not written. */
+  #prepared = false
   #shapeText = ""
   #shapeBytes = new Uint32Array(0)
   #reader: ColumnReader | undefined
@@ -38,11 +40,14 @@ export class RecordCodec implements ValueCodec {
   prepare(values: readonly unknown[]): number {
     this.#check.check(values)
     const column = this.#column
+    if (this.#prepared) column.clear()
+    this.#prepared = true
     try {
       column.gather(values, values.length)
       column.settle()
     } catch (error) {
       column.clear()
+      this.#prepared = false
       throw explainRefusal(error, values)
     }
     this.#count = values.length
@@ -58,6 +63,7 @@ export class RecordCodec implements ValueCodec {
     for (let index = 0; index < shape.length; index++) sink.u32[at + 2 + index] = shape[index]!
     this.#column.write(sink)
     this.#column.clear()
+    this.#prepared = false
   }
 
   read(source: ByteCursor, count: number): unknown[] {
