@@ -1,6 +1,6 @@
 /**
  * Events that have their moment: event n is due `n / rate` seconds after the start, whether anyone is ready for it or not. A
- * thread of its own (the outside world) says how many are due, every 0.1 ms, and rings; who reads them says when it is late.
+ * thread of its own (the outside world) says how many are due, every 0.2 ms, and rings; who reads them says when it is late.
  */
 import { Worker } from "node:worker_threads"
 
@@ -70,7 +70,7 @@ while (Atomics.load(words, STOP) === 0) {
     Atomics.store(words, DUE, due)
     Atomics.notify(words, DUE)
   }
-  Atomics.wait(words, NEVER, 0, 0.1)
+  Atomics.wait(words, NEVER, 0, 0.2)
 }
 `
 

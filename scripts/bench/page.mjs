@@ -139,25 +139,25 @@ function groupsOf(results) {
   return groups
 }
 
+/** A part of the comment begins with what it is about, at the start of a line; some follow one another within a line. */
+const PART = /^(?=[A-Z][\w ,()]{2,70}: )|\s(?=(?:Baselines?|Bounds?)\b[^.:;]{0,60}: )/
+
 /** The comment that the bench opens with, a line per part. */
 function aboutOf(root, bench) {
   const source = readFileSync(join(root, "bench", `${bench}.bench.ts`), "utf8")
   const comment = /^\s*\/\*\*([\s\S]*?)\*\//.exec(source)?.[1] ?? ""
-  const words = comment
-    .split("\n")
-    .map((each) => each.replace(/^\s*\*? ?/, "").trim())
-    .join(" ")
-    .trim()
-  const parts = words.split(/(?:^|\s)(?=(?:Questions?|Topolog(?:y|ies)|Baselines?|Bounds?)\b[^.:;]{0,60}:)/)
+  const parts = [""]
+  for (const line of comment.split("\n").map((each) => each.replace(/^\s*\* ?/, "").trim())) {
+    for (const piece of line.split(PART)) {
+      if (PART.test(piece) || PART.test(` ${piece}`)) parts.push(piece)
+      else parts.push(`${parts.pop()} ${piece}`.trim())
+    }
+  }
   return parts
     .filter((part) => part !== "")
     .map((part) => {
-      const [, label, rest] = /^((?:Question|Topolog|Baseline|Bound)[^:]*): ([\s\S]*)$/.exec(part) ?? [
-        undefined,
-        "",
-        part,
-      ]
-      return label === "" ? `${markdown(rest)}\n` : `- **${label}:** ${markdown(rest)}`
+      const [, label, rest] = /^([A-Z][^:]{2,70}): ([\s\S]*)$/.exec(part) ?? [undefined, undefined, part]
+      return label === undefined ? `- ${markdown(rest)}` : `- **${markdown(label)}:** ${markdown(rest)}`
     })
 }
 
