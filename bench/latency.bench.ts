@@ -28,7 +28,7 @@ const BEHIND_MS = 100
 
 const bench: Bench = async (context) => {
   const { smoke, report, result } = context
-  const times = smoke ? { warmUpMs: 500, measureMs: 1_000 } : { warmUpMs: 5_000, measureMs: 20_000 }
+  const times = smoke ? { warmUpMs: 500, measureMs: 1_000 } : { warmUpMs: 4_000, measureMs: 15_000 }
   const rate = smoke ? 50_000 : await sustainableRate(context)
   if (!smoke) result({ variant: "sustainable rate", metric: "throughput", unit: "events/s", readings: [rate] })
   const loads = smoke ? [50] : [25, 50, 80]

@@ -1,4 +1,4 @@
-import { boundOf, figure, median, plain, scaleOf } from "./figures.mjs"
+import { boundOf, brief, median, plain, scaleOf } from "./figures.mjs"
 import { axis, document, line, rect, STYLE, text, textWidth, wrap } from "./svg.mjs"
 
 const WIDTH = 860
@@ -6,6 +6,7 @@ const MARGIN = 16
 const SIZE = 12
 const LINE = 15
 const BAR = 14
+const KINDS = [STYLE.series[0], STYLE.series[5], STYLE.series[3], STYLE.series[4]]
 /** From here on the least bar would be a hair. */
 const LOG_FROM = 60
 
@@ -27,7 +28,8 @@ export function bars({ title, results, unit, axisTitle }) {
   const log = least > 0 && most / least > LOG_FROM
   const labels = rows.map(({ result }) => wrap(result.variant, SIZE, 300))
   const labelWidth = Math.max(...labels.flat().map((each) => textWidth(each, SIZE)))
-  const notes = rows.map(({ result, value }) => `${figure(value, unit)}${noteOf(result)}`)
+  const notes = rows.map(({ result, value }) => `${brief(value, unit)}${noteOf(result, unit)}`)
+  const colours = coloursOf(rows)
   const noteWidth = Math.max(...notes.map((each) => textWidth(each, SIZE)))
   const left = MARGIN + labelWidth + 10
   const right = WIDTH - MARGIN - noteWidth - 8
@@ -70,7 +72,7 @@ export function bars({ title, results, unit, axisTitle }) {
     const zero = scale.at(log ? from : 0)
     const end = scale.at(value)
     const holds = boundOf(result)?.holds ?? true
-    const fill = holds ? STYLE.series[0] : STYLE.series[1]
+    const fill = colours[index]
     parts.push(rect(Math.min(zero, end), middle - BAR / 2, Math.max(1, Math.abs(end - zero)), BAR, fill, { radius: 2 }))
     const ends = [Math.min(...result.readings), Math.max(...result.readings)].map((each) =>
       scale.at(Math.max(each, from)),
@@ -81,9 +83,10 @@ export function bars({ title, results, unit, axisTitle }) {
     }
     if (bound !== undefined) {
       const x = scale.at(Math.max(bound, from))
-      parts.push(
-        line(x, middle - height / 2 + 1, x, middle + height / 2 - 1, { stroke: STYLE.bound, width: 2, dash: "4 3" }),
-      )
+      const [above, below] = [middle - height / 2 + 1, middle + height / 2 - 1]
+      // The light edge keeps it apart from a bar behind it.
+      parts.push(line(x, above, x, below, { stroke: STYLE.background, width: 5 }))
+      parts.push(line(x, above, x, below, { stroke: STYLE.bound, width: 2, dash: "4 3" }))
     }
     const after = Math.max(end, ends[1], bound === undefined ? 0 : scale.at(bound))
     parts.push(text(after + 8, middle + 4, notes[index], { size: SIZE, fill: holds ? STYLE.ink : STYLE.bound }))
@@ -92,7 +95,29 @@ export function bars({ title, results, unit, axisTitle }) {
   return document(WIDTH, bottom + 34 + MARGIN, title, parts)
 }
 
-function noteOf(result) {
+function noteOf(result, unit) {
   const bound = boundOf(result)
-  return bound === undefined ? "" : bound.holds ? ` (bound: ${bound.text})` : ` (not ${bound.text})`
+  if (bound === undefined) return ""
+  const text = [
+    ...(result.atLeast === undefined ? [] : [`at least ${plainBrief(result.atLeast, unit)}`]),
+    ...(result.atMost === undefined ? [] : [`at most ${plainBrief(result.atMost, unit)}`]),
+  ].join(", ")
+  return bound.holds ? ` (bound: ${text})` : ` (not ${text})`
+}
+
+function plainBrief(value, unit) {
+  return brief(value, unit)
+    .replace(/(\.\d*?)0+(?= |$)/, "$1")
+    .replace(/\.(?= |$)/, "")
+}
+
+/** Rows whose names end alike ("q0, by hand", "q1, by hand") have one colour; @returns a colour for each row */
+function coloursOf(rows) {
+  const ends = rows.map(({ result }) => result.variant.split(", ").at(-1))
+  const kinds = [...new Set(ends)]
+  const told =
+    kinds.length > 1 &&
+    kinds.length <= KINDS.length &&
+    kinds.every((kind) => ends.indexOf(kind) !== ends.lastIndexOf(kind))
+  return ends.map((end) => KINDS[told ? kinds.indexOf(end) : 0])
 }

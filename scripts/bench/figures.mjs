@@ -37,6 +37,13 @@ export function figure(value, unit) {
   return `${number(value / size)} ${unitText}`
 }
 
+/** A figure where its unit stands at the axis: 1.23 M, 45.6 MB, 12.3 ms. */
+export function brief(value, unit) {
+  const { size, unitText } = scaleOf(value, unit)
+  const short = unitText.endsWith(unit) && /[ /]/.test(unit) ? unitText.slice(0, -unit.length).trim() : unitText
+  return `${number(value / size)} ${short}`.trim()
+}
+
 /** `min–max`, for a median that stands beside it with its unit. */
 export function range(readings, unit) {
   if (readings.length < 2) return ""

@@ -14,7 +14,9 @@ const ORDER = [
   ...["checkpoint-backpressure", "recovery", "windows", "backpressure", "startup", "idle", "memory"],
 ]
 /** A plot with more rows than this says less than the table. */
-const MOST_BARS = 30
+const MOST_BARS = 60
+/** A longer table is folded away. */
+const MOST_ROWS = 24
 
 /** @returns the text of every file of the page, by its path in the repository */
 export async function renderPage(root) {
@@ -93,7 +95,7 @@ async function renderBench(root, bench, results, files) {
     ...aboutOf(root, bench),
     "",
     ...images.flatMap((image) => [image, ""]),
-    ...(rows.length === 0 ? [] : [...resultTable(rows), ""]),
+    ...(rows.length === 0 ? [] : folded(resultTable(rows))),
     ...(curves.size === 0 ? [] : [...curveTable(curves), ""]),
     ...(await shortfalls(root, bench, results)),
     `<sub>${provenance(bench, results[0])}</sub>`,
@@ -117,9 +119,9 @@ function plotsOf(bench, results) {
   )) {
     const nothing = group.every(({ readings }) => median(readings) === 0)
     if (group.length < 2 || group.length > MOST_BARS || nothing) continue
-    const { unit, against } = group[0]
-    const axisTitle = unit === "x" ? `times ${against ?? "the baseline"}` : undefined
-    add(title, (full) => bars({ title: full, results: group, unit, axisTitle }))
+    const { unit } = group[0]
+    const axisTitle = unit === "x" ? `times ${baselineOf(group)}` : undefined
+    add(title, (full) => bars({ title: full, results: named(group), unit, axisTitle }))
   }
   if (curves.size > 0) {
     const { unit } = [...curves.values()][0][0]
@@ -128,15 +130,33 @@ function plotsOf(bench, results) {
   return plots
 }
 
-/** Rows that stand in one plot, by its title. Ratios of one metric stand together when they are of one thing. */
+/** Rows that stand in one plot, by its title. */
 function groupsOf(results) {
   const groups = new Map()
   for (const result of results) {
-    const { metric, unit, against } = result
-    const title = unit === "x" ? `${metric}, times ${against ?? "the baseline"}` : `${metric}, ${unit}`
-    groups.set(title, [...(groups.get(title) ?? []), result])
+    const { metric, unit } = result
+    const key = `${metric}\n${unit}`
+    groups.set(key, [...(groups.get(key) ?? []), result])
   }
-  return groups
+  return [...groups.values()].map((group) => {
+    const { metric, unit } = group[0]
+    return [unit === "x" ? `${metric}, times ${baselineOf(group)}` : `${metric}, ${unit}`, group]
+  })
+}
+
+/** What the ratios of a plot are ratios of: one name, the end that the names share ("q0, by hand", "q1, by hand"), or several. */
+function baselineOf(group) {
+  const names = [...new Set(group.map(({ against }) => against ?? "the baseline"))]
+  const ends = new Set(names.map((name) => name.split(", ").at(-1)))
+  return names.length === 1 ? names[0] : ends.size === 1 ? [...ends][0] : "the baseline of each"
+}
+
+/** A variant that is compared with several things is told apart by them. */
+function named(group) {
+  const often = (result) => group.filter(({ variant }) => variant === result.variant).length > 1
+  return group.map((result) =>
+    often(result) ? { ...result, variant: `${result.variant}, of ${result.against}` } : result,
+  )
 }
 
 /** A part of the comment begins with what it is about, at the start of a line; some follow one another within a line. */
@@ -172,6 +192,12 @@ function resultTable(results) {
     return [variant, metric, value, range(readings, unit), String(readings.length), ...(anyBound ? [verdict] : [])]
   })
   return markdownTable(head, rows)
+}
+
+/** @param lines of a table, its head being two */
+function folded(lines) {
+  if (lines.length - 2 <= MOST_ROWS) return [...lines, ""]
+  return ["<details>", `<summary>All ${lines.length - 2} figures</summary>`, "", ...lines, "", "</details>", ""]
 }
 
 /** A line per variant, a column per percentile. */
