@@ -32,6 +32,8 @@ const WITH_TEXTS: readonly string[] = ["q0", "q14"]
 
 const bench: Bench = async (context) => {
   const asked = process.env.NEXMARK_QUERIES?.split(",") ?? (context.smoke ? SMOKE : QUERIES)
+  for (const query of asked)
+    check(QUERIES.includes(query), `there is no query ${query}; there are ${QUERIES.join(", ")}`)
   // The tests have compared those of 100,000 events.
   if (!context.smoke) await checkDigests(asked, 1_000_000, context)
   const sources = context.smoke ? { numbers: 0, texts: 0 } : await measureSources(context)

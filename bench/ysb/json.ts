@@ -21,17 +21,15 @@ export default pipeline(
 
 /** The lines again and again, each at its instant, which is its time whenever it really comes. */
 function paced({ file, rate, count }: YsbParams) {
-  let lines: readonly string[] = []
+  // Before the first record is due: its instant is where all others are counted from.
+  const lines = readFileSync(file, "utf8").trimEnd().split("\n")
   let startMs = 0
   return generate({
     count,
     rate,
     splits: 1,
     record: (n): AdEvent => {
-      if (lines.length === 0) {
-        lines = readFileSync(file, "utf8").trimEnd().split("\n")
-        startMs = clockMs()
-      }
+      if (startMs === 0) startMs = clockMs()
       const event = JSON.parse(lines[n % lines.length]!) as AdEvent
       return { ...event, event_time: String(startMs + (n * 1_000) / rate) }
     },
