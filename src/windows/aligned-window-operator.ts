@@ -1,5 +1,6 @@
 import type { Aggregate, Operator, OperatorContext, OperatorWaiting, Output } from "../contracts/index.ts"
 import { copierOf, type Key, type StateTable, stateCodecOf } from "../state/index.ts"
+import { type AddToPane, compileAdd } from "./_compile-add.ts"
 import type { Pane, PaneEntry } from "./_pane.ts"
 import { PaneTable } from "./_pane-table.ts"
 import { Piece } from "./_piece.ts"
@@ -67,6 +68,7 @@ export class AlignedWindowOperator<In, K extends Key, Acc, R, Out> implements Op
   readonly #recordOf: ((value: In) => unknown) | undefined
   readonly #copy: (accumulator: Acc) => Acc
   #context!: OperatorContext
+  #add!: AddToPane<In, K, Acc>
   #late!: Output<unknown>
   #watermarkMs = Number.NEGATIVE_INFINITY
   readonly #panes: PaneTable<K, Acc>
@@ -115,6 +117,7 @@ export class AlignedWindowOperator<In, K extends Key, Acc, R, Out> implements Op
 
   open(context: OperatorContext): void {
     this.#context = context
+    this.#add = compileAdd({ context, keyOf: this.#keyOf, aggregate: this.#aggregate, panes: this.#panes })
     this.#late = context.side(LATE_TAG)
     this.#piece = new Piece(context)
     if (context.trackChanges === true) this.#panes.trackChanges()
@@ -187,16 +190,6 @@ export class AlignedWindowOperator<In, K extends Key, Acc, R, Out> implements Op
   get #description(): string {
     const phases = this.#recordOf === undefined ? "" : IN_TWO_PHASES
     return `${this.#assigner.description}${this.#latenessMs > 0 ? ", kept for late records" : ""}${phases}`
-  }
-
-  #add(pane: Pane<K, Acc>, value: In): PaneEntry<K, Acc> {
-    const key = this.#keyOf(value)
-    const { keyHash } = this.#context
-    const panes = this.#panes
-    const entry = pane.find(key, keyHash) ?? pane.add(key, keyHash, this.#aggregate.create(), panes.epoch)
-    if (entry.epoch !== panes.epoch) panes.touch(pane, entry)
-    entry.accumulator = this.#aggregate.add(entry.accumulator, value)
-    return entry
   }
 
   /** The window is due and kept. What has not fired yet takes the record along when it does. */

@@ -1,5 +1,5 @@
 import type { Aggregate } from "../../contracts/index.ts"
-import { notANumber } from "./_numbers.ts"
+import { numericAdd } from "./_numbers.ts"
 
 /**
  * The largest `fn` of the records; -0 counts as less than 0, so that the order of records cannot show.
@@ -10,11 +10,7 @@ import { notANumber } from "./_numbers.ts"
 export function max<T>(fn: (value: T) => number): Aggregate<T, number, number> {
   return {
     create: () => Number.NEGATIVE_INFINITY,
-    add(largest, value) {
-      const x = fn(value)
-      if (typeof x !== "number" || Number.isNaN(x)) throw notANumber("max", x)
-      return Math.max(largest, x)
-    },
+    add: numericAdd("max", fn, "return Math.max(accumulator, x)"),
     merge: (left, right) => Math.max(left, right),
     result: (largest) => largest,
   }

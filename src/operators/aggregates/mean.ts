@@ -1,5 +1,5 @@
 import type { Aggregate } from "../../contracts/index.ts"
-import { isExactSum, notANumber } from "./_numbers.ts"
+import { isExactSum, numericAdd } from "./_numbers.ts"
 
 /** What `mean` keeps: the sum and how many numbers are in it. */
 export interface MeanAccumulator {
@@ -16,13 +16,7 @@ export interface MeanAccumulator {
 export function mean<T>(fn: (value: T) => number): Aggregate<T, MeanAccumulator, number> {
   return {
     create: () => ({ sum: 0, count: 0 }),
-    add(accumulator, value) {
-      const x = fn(value)
-      if (typeof x !== "number" || Number.isNaN(x)) throw notANumber("mean", x)
-      accumulator.sum += x
-      accumulator.count += 1
-      return accumulator
-    },
+    add: numericAdd("mean", fn, "accumulator.sum += x\n  accumulator.count += 1\n  return accumulator"),
     merge(left, right) {
       left.sum += right.sum
       left.count += right.count

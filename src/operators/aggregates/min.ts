@@ -1,5 +1,5 @@
 import type { Aggregate } from "../../contracts/index.ts"
-import { notANumber } from "./_numbers.ts"
+import { numericAdd } from "./_numbers.ts"
 
 /**
  * The smallest `fn` of the records; -0 counts as less than 0, so that the order of records cannot show.
@@ -10,11 +10,7 @@ import { notANumber } from "./_numbers.ts"
 export function min<T>(fn: (value: T) => number): Aggregate<T, number, number> {
   return {
     create: () => Number.POSITIVE_INFINITY,
-    add(smallest, value) {
-      const x = fn(value)
-      if (typeof x !== "number" || Number.isNaN(x)) throw notANumber("min", x)
-      return Math.min(smallest, x)
-    },
+    add: numericAdd("min", fn, "return Math.min(accumulator, x)"),
     merge: (left, right) => Math.min(left, right),
     result: (smallest) => smallest,
   }

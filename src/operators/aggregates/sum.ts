@@ -1,5 +1,5 @@
 import type { Aggregate } from "../../contracts/index.ts"
-import { isExactSum, notANumber } from "./_numbers.ts"
+import { isExactSum, numericAdd } from "./_numbers.ts"
 
 /**
  * Adds up `fn` of the records. Exact for integers up to 2^53; sums of fractions depend in their last digits on the order
@@ -11,11 +11,7 @@ import { isExactSum, notANumber } from "./_numbers.ts"
 export function sum<T>(fn: (value: T) => number): Aggregate<T, number, number> {
   return {
     create: () => 0,
-    add(total, value) {
-      const x = fn(value)
-      if (typeof x !== "number" || Number.isNaN(x)) throw notANumber("sum", x)
-      return total + x
-    },
+    add: numericAdd("sum", fn, "return accumulator + x"),
     merge: (left, right) => left + right,
     retract: (left, merged) => left - merged,
     retractsExactly: isExactSum,
