@@ -156,3 +156,12 @@ async function measured(clicks: Clicks, passes: number, once: (memory: Memory) =
     checkpoints,
   }
 }
+
+const KEYED =
+  "beside the plain program's work the engine hashes the key, hands the record from the source's subtask to the key's, and keeps state that can be captured at any moment: docs/design/012-hot-loop.md has what each costs"
+export const reasons = Object.fromEntries(
+  ["count", "tumbling"].flatMap((query) => [
+    [`${query}, no checkpoints: steady ratio`, KEYED],
+    [`${query}, a checkpoint every second: steady ratio`, KEYED],
+  ]),
+)
