@@ -4,11 +4,26 @@
  * right outputs; what is fixed of them is in the laws of order.
  */
 import fc from "fast-check"
+import { DateTime } from "luxon"
 import { pipeline, type Stream } from "../src/api/index.ts"
+import { transactionalSink } from "../src/connectors/sinks/index.ts"
 import { count, sum, valueState } from "../src/operators/index.ts"
 import type { LogicalGraph } from "../src/plan/index.ts"
 import { memorySource, type Outside } from "../src/sim/index.ts"
-import { tumbling } from "../src/windows/index.ts"
+import {
+  calendar,
+  countWindow,
+  cumulative,
+  evictors,
+  globalWindow,
+  session,
+  sliding,
+  slidingCount,
+  triggers,
+  tumbling,
+  type WindowAssigner,
+} from "../src/windows/index.ts"
+import { transactionsOf } from "./_transactions.ts"
 
 export interface Item {
   readonly k: number
@@ -25,6 +40,8 @@ export interface SourceSpec {
   readonly batches: readonly number[]
   readonly everyMs: number | undefined
   readonly parallelism: number | undefined
+  /** Every so many-th record, from the first on, is malformed, and skipped. Default: none. */
+  readonly badOneIn?: number | undefined
 }
 
 /** `input`: any number; it picks among the streams that are there. */
@@ -33,15 +50,40 @@ export type Op =
   | { readonly op: "union"; readonly input: number; readonly other: number }
   | { readonly op: "filter" | "flatMap" | "broadcast"; readonly input: number; readonly n: number }
   | { readonly op: "window" | "timers"; readonly input: number; readonly sizeMs: number; readonly twoPhase?: boolean }
+  | {
+      readonly op: "windows"
+      readonly input: number
+      readonly kind: "sliding" | "cumulative" | "session" | "sessionByGap" | "calendar"
+      readonly sizeMs: number
+      readonly n: number
+      readonly twoPhase: boolean
+    }
+  /** Ends, since when a record falls into them depends on the order of arrival. */
+  | { readonly op: "counted" | "evicted"; readonly input: number; readonly size: number; readonly n: number }
+  | {
+      readonly op: "panes"
+      readonly input: number
+      readonly sizeMs: number
+      readonly n: number
+      readonly mode: "accumulating" | "discarding" | "retracting"
+    }
+  | { readonly op: "clock"; readonly input: number; readonly sizeMs: number }
 export type Stage = Op & { readonly parallelism: number | undefined }
 
 export interface Program {
   readonly sources: readonly SourceSpec[]
   readonly stages: readonly Stage[]
+  /** Event times and sizes of windows are in so many ms. Default 1. */
+  readonly unitMs?: number
+  /** Whether sinks write by transactions of the outside. Default: no. */
+  readonly transactional?: boolean
 }
 
 export const DISORDER_MS = 7
-const END_MS = 1_000_000
+const END_MS = 1e13
+const ZONE = "Europe/Berlin"
+/** Clocks change two days later. */
+const FIRST_MS = Date.UTC(2024, 2, 29)
 
 const parallelism = fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined })
 const batches = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 3 })
@@ -73,6 +115,7 @@ export const sources = (max: number): fc.Arbitrary<SourceSpec> =>
     batches,
     everyMs: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
     parallelism,
+    badOneIn: fc.option(fc.integer({ min: 2, max: 5 }), { nil: undefined, freq: 2 }),
   })
 
 const input = fc.nat(7)
@@ -89,6 +132,30 @@ const stateful: fc.Arbitrary<Op>[] = [
     sizeMs: fc.integer({ min: 1, max: 20 }),
     twoPhase: fc.boolean(),
   }),
+  fc.record({
+    op: fc.constant("windows"),
+    input,
+    kind: fc.constantFrom("sliding", "cumulative", "session", "sessionByGap", "calendar"),
+    sizeMs: fc.integer({ min: 1, max: 12 }),
+    n: fc.integer({ min: 1, max: 3 }),
+    twoPhase: fc.boolean(),
+  }),
+  fc.oneof(
+    fc.record({
+      op: fc.constantFrom("counted", "evicted"),
+      input,
+      size: fc.integer({ min: 1, max: 4 }),
+      n: fc.integer({ min: 1, max: 5 }),
+    }),
+    fc.record({
+      op: fc.constant("panes"),
+      input,
+      sizeMs: fc.integer({ min: 1, max: 20 }),
+      n: fc.integer({ min: 1, max: 3 }),
+      mode: fc.constantFrom("accumulating", "discarding", "retracting"),
+    }),
+    fc.record({ op: fc.constant("clock"), input, sizeMs: fc.integer({ min: 1, max: 200 }) }),
+  ),
 ]
 
 const staged = (op: fc.Arbitrary<Op>): fc.Arbitrary<Stage> =>
@@ -108,6 +175,8 @@ export function programs({ maxItems, maxStages, stateful: withState }: ProgramOp
     .record({
       sources: fc.array(sources(maxItems), { minLength: 1, maxLength: 2 }),
       stages: fc.array(staged(fc.oneof(...ops)), { maxLength: maxStages }),
+      unitMs: fc.constantFrom(1, 1, 3 * 3_600_000),
+      transactional: fc.boolean(),
     })
     .filter((program) => sizeOf(program) <= 300)
 }
@@ -117,8 +186,124 @@ export function splitsOf({ items, cuts }: SourceSpec): readonly (readonly Item[]
   return bounds.slice(1).map((bound, index) => items.slice(bounds[index], bound))
 }
 
+/** With the unit of time applied. */
+function inMs(program: Program): Program & { readonly disorderMs: number } {
+  const { unitMs = 1 } = program
+  const firstMs = unitMs === 1 ? 0 : FIRST_MS
+  return {
+    ...program,
+    sources: program.sources.map((each) => ({
+      ...each,
+      items: each.items.map(({ k, v, t }) => ({ k, v, t: firstMs + t * unitMs })),
+    })),
+    stages: program.stages.map((stage) =>
+      "sizeMs" in stage && stage.op !== "clock" ? { ...stage, sizeMs: stage.sizeMs * unitMs } : stage,
+    ),
+    disorderMs: DISORDER_MS * unitMs,
+  }
+}
+
+type WindowsStage = Extract<Stage, { readonly op: "windows" }>
+
+function windowsOf({ kind, sizeMs, n }: WindowsStage): WindowAssigner<Item> {
+  switch (kind) {
+    case "sliding":
+      return sliding(sizeMs * n, sizeMs)
+    case "cumulative":
+      return cumulative(sizeMs * n, sizeMs)
+    case "session":
+      return session<Item>(sizeMs)
+    case "sessionByGap":
+      return session<Item>((item) => gapOf(item, sizeMs))
+    case "calendar":
+      return calendar("day", { zone: ZONE })
+  }
+}
+
+/** Of the windows of one key: their first instants, the times that results have, and their records. */
+function windowsPlainly({ kind, sizeMs, n }: WindowsStage, ofKey: readonly Item[]): { t: number; held: Item[] }[] {
+  const found = new Map<number | string, { t: number; held: Item[] }>()
+  const put = (name: number | string, t: number, item: Item): void => {
+    const window = found.get(name)
+    if (window === undefined) found.set(name, { t, held: [item] })
+    else window.held.push(item)
+  }
+  const size = sizeMs * n
+  switch (kind) {
+    case "sliding":
+      for (const item of ofKey) {
+        for (let start = Math.floor(item.t / sizeMs) * sizeMs; start > item.t - size; start -= sizeMs)
+          put(start, start + size - 1, item)
+      }
+      break
+    case "cumulative":
+      for (const item of ofKey) {
+        const start = Math.floor(item.t / size) * size
+        for (let end = start + sizeMs; end <= start + size; end += sizeMs) if (end > item.t) put(end, end - 1, item)
+      }
+      break
+    case "calendar":
+      for (const item of ofKey) {
+        const day = DateTime.fromMillis(item.t, { zone: ZONE }).startOf("day")
+        put(day.toMillis(), day.plus({ days: 1 }).toMillis() - 1, item)
+      }
+      break
+    default: {
+      const sessions: { t: number; held: Item[] }[] = []
+      for (const item of [...ofKey].sort((a, b) => a.t - b.t)) {
+        const endMs = item.t + (kind === "session" ? sizeMs : gapOf(item, sizeMs))
+        const open = sessions.at(-1)
+        if (open === undefined || item.t > open.t) sessions.push({ t: endMs, held: [item] })
+        else {
+          open.t = Math.max(open.t, endMs)
+          open.held.push(item)
+        }
+      }
+      return sessions
+    }
+  }
+  return [...found.values()]
+}
+
+function gapOf({ v }: Item, sizeMs: number): number {
+  return sizeMs * (1 + (Math.abs(v) % 3))
+}
+
+/** A pane, as the sink gets it. */
+interface Pane extends Item {
+  readonly index: number
+  readonly retraction: boolean
+}
+
+/** What all panes of each window come to. */
+function foldPanes(mode: "accumulating" | "discarding" | "retracting", panes: readonly Pane[]): Item[] {
+  const windows = new Map<string, { item: Item; index: number }>()
+  for (const { k, v, t, index, retraction } of panes) {
+    const name = `${k}/${t}`
+    const before = windows.get(name)
+    const sum = (before?.item.v ?? 0) + (retraction ? -v : v)
+    if (mode !== "accumulating") windows.set(name, { item: { k, v: sum, t }, index })
+    else if (before === undefined || index > before.index) windows.set(name, { item: { k, v, t }, index })
+  }
+  return [...windows.values()].map(({ item }) => item)
+}
+
+function sumByKey(rows: readonly Item[]): Item[] {
+  return groups(rows, ({ k }) => `${k}`).map((group) => ({ k: group[0]!.k, v: total(group), t: 0 }))
+}
+
+/** What the sinks received, as far as it does not depend on the order of arrival, as texts in a fixed order. */
+export function received(program: Program, outside: Outside): string[][] {
+  return leavesOf(program).map(({ end }, index) => {
+    const rows = outside.rows(`out-${index}`).map(({ value }) => value as Item)
+    if (end?.op === "panes") return sortedTexts(foldPanes(end.mode, rows as Pane[]))
+    return sortedTexts(end?.op === "clock" ? sumByKey(rows) : rows)
+  })
+}
+
 /** The graph, as a user would write it. Sinks are called `out-n`. */
-export function buildGraph(program: Program, outside: Outside): LogicalGraph {
+export function buildGraph(described: Program, outside: Outside): LogicalGraph {
+  const program = inMs(described)
   return pipeline("random", ({ source }) => {
     const open: Stream<Item>[] = []
     const read = new Set<Stream<Item>>()
@@ -130,8 +315,11 @@ export function buildGraph(program: Program, outside: Outside): LogicalGraph {
           splitsInOrder: spec.inOrder,
           batches: spec.batches,
           ...(spec.everyMs === undefined ? {} : { everyMs: spec.everyMs }),
+          ...(spec.badOneIn === undefined
+            ? {}
+            : { badRecords: "skip", isMalformed: (item) => isBad(spec, spec.items.indexOf(item as Item)) }),
         }) as Parameters<typeof source<Item>>[0],
-        { time: (item) => item.t, outOfOrder: DISORDER_MS },
+        { time: (item) => item.t, outOfOrder: program.disorderMs },
       )
       if (spec.parallelism !== undefined) stream.parallelism(spec.parallelism)
       open.push(stream)
@@ -145,7 +333,7 @@ export function buildGraph(program: Program, outside: Outside): LogicalGraph {
       const from = pick(stage.input)
       const own = (stream: Stream<Item>): void => {
         if (stage.parallelism !== undefined) stream.parallelism(stage.parallelism)
-        if (stage.op === "count" || stage.op === "total") ends.push(stream)
+        if (isEnd(stage)) ends.push(stream)
         else open.push(stream)
       }
       switch (stage.op) {
@@ -190,6 +378,55 @@ export function buildGraph(program: Program, outside: Outside): LogicalGraph {
           )
           break
         }
+        case "windows": {
+          const windows = from.keyBy((item) => item.k).window(windowsOf(stage))
+          const isSession = stage.kind === "session" || stage.kind === "sessionByGap"
+          own(
+            (stage.twoPhase && !isSession ? windows.twoPhase() : windows)
+              .aggregate({ n: count(), s: sum((item: Item) => item.v) })
+              .map(({ key, window, n, s }) => ({ k: key, v: s * 3 + n, t: isSession ? window.end : window.end - 1 })),
+          )
+          break
+        }
+        case "counted":
+          own(
+            from
+              .keyBy((item) => item.k)
+              .window(stage.n < stage.size ? slidingCount(stage.size, stage.n) : countWindow(stage.size))
+              .aggregate({ n: count() }, ({ n }, _pane, key) => ({ k: key, v: n, t: 0 })),
+          )
+          break
+        case "evicted":
+          own(
+            from
+              .keyBy((item) => item.k)
+              .window(globalWindow())
+              .trigger(triggers.count(stage.n) as never)
+              .evictor(evictors.count(stage.size))
+              .process((records, _pane, key) => [{ k: key, v: records.length, t: 0 }]),
+          )
+          break
+        case "panes":
+          own(
+            from
+              .keyBy((item) => item.k)
+              .window(tumbling(stage.sizeMs))
+              .trigger(triggers.afterWatermark({ early: triggers.count(stage.n) as never }) as never)
+              .panes(stage.mode as "accumulating")
+              .aggregate({ n: count() }, ({ n }, { window, index, retraction }, key): Item => {
+                const pane: Pane = { k: key, v: n, t: window.end - 1, index, retraction }
+                return pane
+              }),
+          )
+          break
+        case "clock":
+          own(
+            from
+              .keyBy((item) => item.k)
+              .window(tumbling(stage.sizeMs, { time: "processing" }))
+              .aggregate({ n: count() }, ({ n }, _pane, key) => ({ k: key, v: n, t: 0 })),
+          )
+          break
         case "timers":
           own(
             from
@@ -239,16 +476,33 @@ export function buildGraph(program: Program, outside: Outside): LogicalGraph {
     }
     const leaves = [...open.filter((stream) => !read.has(stream)), ...ends]
     leaves.forEach((stream, index) => {
-      stream.to(outside.sink()).name(`out-${index}`)
+      const name = `out-${index}`
+      const sink = program.transactional === true ? transactionalSink(transactionsOf(outside, name)) : outside.sink()
+      stream.to(sink as ReturnType<Outside["sink"]>).name(name)
     })
   }).build()
 }
 
 /** What each sink receives in the end, in no order. */
 export function evaluate(program: Program): readonly (readonly Item[])[] {
-  const open: Item[][] = program.sources.map(({ items }) => [...items])
+  return leavesOf(program).map(({ list }) => list)
+}
+
+function isEnd({ op }: Op): boolean {
+  return op === "count" || op === "total" || op === "counted" || op === "evicted" || op === "panes" || op === "clock"
+}
+
+function isBad({ badOneIn }: SourceSpec, index: number): boolean {
+  return badOneIn !== undefined && index % badOneIn === 0
+}
+
+/** `end`: the stage, of a stream that no other reads for being one. */
+function leavesOf(described: Program): { readonly list: Item[]; readonly end?: Stage }[] {
+  const program = inMs(described)
+  const open: Item[][] = program.sources.map((spec) => spec.items.filter((_, index) => !isBad(spec, index)))
   const read = new Set<Item[]>()
-  const ends: Item[][] = []
+  const ends: { list: Item[]; end: Stage }[] = []
+  const byKey = (from: readonly Item[]): Item[][] => groups(from, (item) => `${item.k}`)
   const pick = (index: number): Item[] => {
     const stream = open[index % open.length]!
     read.add(stream)
@@ -301,18 +555,88 @@ export function evaluate(program: Program): readonly (readonly Item[])[] {
         )
         break
       case "count":
-        ends.push(
-          groups(from, (item) => `${item.k}`).flatMap((group) =>
-            group.map(({ k }, index) => ({ k, v: index + 1, t: 0 })),
+        ends.push({
+          end: stage,
+          list: byKey(from).flatMap((group) => group.map(({ k }, index) => ({ k, v: index + 1, t: 0 }))),
+        })
+        break
+      case "total":
+        ends.push({
+          end: stage,
+          list: byKey(from).map((group) => ({ k: group[0]!.k, v: total(group), t: END_MS })),
+        })
+        break
+      case "windows":
+        open.push(
+          byKey(from).flatMap((group) =>
+            windowsPlainly(stage, group).map(({ t, held }) => ({ k: held[0]!.k, v: total(held) * 3 + held.length, t })),
           ),
         )
         break
-      case "total":
-        ends.push(groups(from, (item) => `${item.k}`).map((group) => ({ k: group[0]!.k, v: total(group), t: END_MS })))
+      case "counted":
+        ends.push({
+          end: stage,
+          list: byKey(from).flatMap((group) =>
+            countedPlainly(stage, group.length).map((v) => ({ k: group[0]!.k, v, t: 0 })),
+          ),
+        })
+        break
+      case "evicted":
+        ends.push({
+          end: stage,
+          list: byKey(from).flatMap((group) =>
+            evictedPlainly(stage, group.length).map((v) => ({ k: group[0]!.k, v, t: 0 })),
+          ),
+        })
+        break
+      case "panes":
+        ends.push({
+          end: stage,
+          list: groups(from, (item) => `${item.k}/${Math.floor(item.t / stage.sizeMs)}`).map((group) => ({
+            k: group[0]!.k,
+            v: group.length,
+            t: (Math.floor(group[0]!.t / stage.sizeMs) + 1) * stage.sizeMs - 1,
+          })),
+        })
+        break
+      case "clock":
+        ends.push({
+          end: stage,
+          list: byKey(from).map((group) => ({ k: group[0]!.k, v: group.length, t: 0 })),
+        })
         break
     }
   }
-  return [...open.filter((stream) => !read.has(stream)), ...ends]
+  return [...open.filter((stream) => !read.has(stream)).map((list) => ({ list })), ...ends]
+}
+
+interface CountSpec {
+  readonly size: number
+  readonly n: number
+}
+
+/** How many records the windows of so many records of a key hold. */
+function countedPlainly({ size, n }: CountSpec, records: number): number[] {
+  const step = n < size ? n : size
+  const held: number[] = []
+  for (let to = step; to < records + step; to += step) {
+    const end = Math.min(to, records)
+    held.push(end - Math.max(0, (step < size ? end : to) - size))
+  }
+  return held
+}
+
+/** Fires at every n-th record; what has fired keeps the last ones. */
+function evictedPlainly({ size, n }: CountSpec, records: number): number[] {
+  const fired: number[] = []
+  let held = 0
+  for (let index = 1; index <= records; index++) {
+    held += 1
+    if (index % n !== 0 && index !== records) continue
+    held = Math.min(held, size)
+    fired.push(held)
+  }
+  return fired
 }
 
 function sizeOf(program: Program): number {

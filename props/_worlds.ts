@@ -4,6 +4,7 @@ import type { LogicalGraph } from "../src/plan/index.ts"
 import * as arbitrary from "../src/proving/worlds.ts"
 import { type Fault, Outside, type Simulation, simulate } from "../src/sim/index.ts"
 import type { BarrierMode } from "../src/snapshot/index.ts"
+import { leftOpen } from "./_transactions.ts"
 
 export type WorldSpec = arbitrary.WorldSpec
 export const anyFault = arbitrary.anyFault(fc)
@@ -77,7 +78,7 @@ export interface Ran {
 export async function runWorld(
   graph: (outside: Outside) => LogicalGraph,
   world: WorldSpec,
-  mode: BarrierMode | undefined,
+  mode: BarrierMode | "at-most-once" | undefined,
   tally: Tally,
   refuse: Outside["refuse"] = () => undefined,
 ): Promise<Ran> {
@@ -98,6 +99,8 @@ export async function runWorld(
   })
   tally.add(simulation, outside)
   if (simulation.error !== undefined) throw simulation.error
+  const left = leftOpen(outside)
+  if (left.length > 0) throw new Error(`OUT-5: the job has ended, and transactions are left: ${left.join(", ")}`)
   if (simulation.complaints.length > 0) throw new Error(simulation.complaints.join("\n"))
   return { simulation, outside }
 }

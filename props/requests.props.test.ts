@@ -3,7 +3,7 @@ import fc from "fast-check"
 import { afterAll, describe, expect, it } from "vitest"
 import { EXACTLY_ONCE, requests, settingsOf } from "../src/proving/worlds.ts"
 import { FAIR, Outside, type Request, simulate } from "../src/sim/index.ts"
-import { buildGraph, evaluate, type Program, programs, sortedTexts } from "./_pipelines.ts"
+import { buildGraph, evaluate, type Program, programs, received, sortedTexts } from "./_pipelines.ts"
 import { anyFault, runWorld, Tally, type WorldSpec, worlds } from "./_worlds.ts"
 
 const tally = new Tally()
@@ -101,8 +101,7 @@ describe("what is asked of a running job", () => {
         // Slow enough for requests to find it running.
         const slow = { ...program, sources: program.sources.map((each) => ({ ...each, everyMs: each.everyMs ?? 4 })) }
         const { outside } = await runWorld((to) => buildGraph(slow, to), { ...world, requests }, mode, tally)
-        const found = wanted.map((_, sink) => sortedTexts(outside.rows(`out-${sink}`).map(({ value }) => value)))
-        expect(found).toEqual(wanted)
+        expect(received(slow, outside)).toEqual(wanted)
       }),
       { numRuns: Math.ceil(0.5 * numRuns) },
     )

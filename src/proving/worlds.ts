@@ -30,9 +30,14 @@ export interface WorldSpec extends Pick<SimulationOptions, "parallelism" | "work
 }
 
 /** How a simulation in this world takes checkpoints. */
-export function settingsOf(world: WorldSpec, barrierMode: BarrierMode): NonNullable<SimulationOptions["checkpoints"]> {
+export function settingsOf(
+  world: WorldSpec,
+  mode: BarrierMode | "at-most-once",
+): NonNullable<SimulationOptions["checkpoints"]> {
   const { everyMs, timeoutMs, minPauseMs, retain, incremental } = world
-  const delivery = barrierMode.kind === "at-least-once" ? "at-least-once" : "exactly-once"
+  const barrierMode: BarrierMode = mode === "at-most-once" ? { kind: "aligned" } : mode
+  const delivery =
+    mode === "at-most-once" ? mode : barrierMode.kind === "at-least-once" ? "at-least-once" : "exactly-once"
   return { everyMs, timeoutMs, minPauseMs, retain, incremental, barrierMode, delivery }
 }
 

@@ -1,4 +1,4 @@
-import type { ReadContext, Source, SourceBatch } from "../contracts/index.ts"
+import type { BadRecordPolicy, ReadContext, Source, SourceBatch } from "../contracts/index.ts"
 
 export interface MemorySourceOptions {
   readonly label?: string
@@ -8,6 +8,9 @@ export interface MemorySourceOptions {
   readonly splitsInOrder: boolean
   /** Sizes of batches, used one after the other, over and over. */
   readonly batches: readonly number[]
+  /** Records that the source reports as malformed, in place of handing them on. Default: none. */
+  readonly isMalformed?: (record: unknown) => boolean
+  readonly badRecords?: BadRecordPolicy
   /** Given: batches arrive so many virtual ms apart, in place of being there at once. */
   readonly everyMs?: number
 }
@@ -18,15 +21,23 @@ export function memorySource({
   splits,
   splitsInOrder,
   batches,
+  isMalformed,
+  badRecords,
   everyMs,
 }: MemorySourceOptions): Source<unknown> {
   return {
     label,
     bounded: true,
     splitsInOrder,
+    ...(badRecords === undefined ? {} : { badRecords }),
     splits: () => splits.map((_, index) => ({ id: `split-${index}`, data: index })),
     read(split, from, context) {
-      const cut = cutBatches(splits[split.data as number]!, typeof from === "number" ? from : 0, batches)
+      const records = splits[split.data as number]!
+      const cut = cutBatches(records, typeof from === "number" ? from : 0, batches, (record, index) => {
+        if (isMalformed?.(record) !== true) return true
+        context.malformed({ raw: JSON.stringify(record), reason: "no record", position: `${split.id}:${index}` })
+        return false
+      })
       return everyMs === undefined ? cut : arriving(cut, everyMs, context)
     },
   }
@@ -36,11 +47,13 @@ function* cutBatches(
   records: readonly unknown[],
   start: number,
   sizes: readonly number[],
+  isSound: (record: unknown, index: number) => boolean,
 ): Generator<SourceBatch<unknown>, void, undefined> {
   let index = start
   for (let turn = 0; index < records.length; turn++) {
     const next = Math.min(records.length, index + sizes[turn % sizes.length]!)
-    yield { values: records.slice(index, next), next }
+    const from = index
+    yield { values: records.slice(from, next).filter((record, offset) => isSound(record, from + offset)), next }
     index = next
   }
 }

@@ -429,9 +429,8 @@ class Simulator {
     this.#world.mark("commit")
     if (this.#options.checkpoints === undefined) return
     const undecided = this.#disk.unsynced().find(({ kind, path }) => {
-      if (/\/checkpoints\//.test(path)) return kind === "rename" || kind === "link"
-      // What is left there of a savepoint that was given up has no manifest.
-      return kind === "rename" && /^\/?savepoints\//.test(path)
+      // What is left of a checkpoint that was given up never got its name.
+      return kind === "rename" && /\/checkpoints\/|^\/?savepoints\//.test(path)
     })
     if (undecided === undefined) return
     this.#options.outside.complaints.push(`OUT-2: a commit while ${undecided.path} may be lost in a crash`)
