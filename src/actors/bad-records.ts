@@ -9,6 +9,8 @@ export interface BadRecordsOptions {
   readonly subtask: number
   /** Those that may be asked for: their dead-letter files are made ready. */
   readonly policies: readonly (BadRecordPolicy | undefined)[]
+  /** It goes on for a reader that was there before: what that one wrote down stays. */
+  readonly goesOn: boolean
   /** One more was passed over, or written to a dead-letter file. */
   onSkipped(): void
 }
@@ -30,7 +32,10 @@ export class BadRecords {
     this.#options = options
     for (const policy of options.policies) {
       if (typeof policy !== "object" || this.#letters.has(policy.deadLetter)) continue
-      this.#letters.set(policy.deadLetter, new DeadLetterFile(policy.deadLetter, { subtask: options.subtask }))
+      this.#letters.set(
+        policy.deadLetter,
+        new DeadLetterFile(policy.deadLetter, { subtask: options.subtask, append: options.goesOn }),
+      )
     }
   }
 
@@ -47,6 +52,11 @@ export class BadRecords {
     onSkipped()
     if (policy === "skip") return
     this.#letters.get(policy.deadLetter)!.append({ ...bad, source: label })
+  }
+
+  /** What was written down so far is on the disk when this returns: a checkpoint is about to say that it need not be read again. */
+  flush(): void {
+    for (const letters of this.#letters.values()) letters.flush()
   }
 
   close(): void {

@@ -253,6 +253,7 @@ async function buildSubtask(
       wallNow: options.processingTimeMs,
       requestSplit: () => options.requestSplit(vertex.index, subtask),
       claim: claim === undefined ? undefined : (piece) => claim(vertex.index, piece),
+      goesOn: options.restore !== undefined || (claim !== undefined && options.attempt > 1),
       now: options.now,
       sleep: options.sleep,
       wake: options.wake,

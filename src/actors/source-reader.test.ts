@@ -66,6 +66,7 @@ function setUp(options: SourceOptions<never>, { subtask = 0 } = {}) {
       wallNow: () => clock.wall,
       requestSplit: () => undefined,
       now: () => clock.now,
+      goesOn: false,
       sleep: (ms) => {
         alarms.push(ms)
         return new Promise(() => undefined)

@@ -22,6 +22,8 @@ export interface SourceReaderOptions {
   readonly metrics: SubtaskMetrics
   /** What it sees of its alignment group, when it has one. */
   readonly alignment: AlignedReader | undefined
+  /** Whether the job goes on with what former attempts have read. */
+  readonly goesOn: boolean
   /** Wall clock, epoch ms. */
   wallNow(): number
   /** Asks for the next split; the answer comes by `assign`. */
@@ -96,6 +98,7 @@ export class SourceReader implements SubtaskInput {
       label: source.label,
       subtask: options.subtask,
       policies: [source.badRecords, eventTime?.badTimes],
+      goesOn: options.goesOn,
       onSkipped: () => options.metrics.add("skipped", 1),
     })
     this.#stamping = createStamping(eventTime, {
@@ -128,6 +131,7 @@ export class SourceReader implements SubtaskInput {
   }
 
   passBarrier(): InputSnapshot {
+    this.#badRecords.flush()
     const progress = this.#progress()
     if (this.barrierDue?.last === true) this.#heldBehind = this.barrierDue.checkpointId
     this.#endBarrier()

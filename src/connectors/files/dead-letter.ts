@@ -34,6 +34,7 @@ export class DeadLetterFile {
   readonly path: string
   #descriptor: number | undefined
   #text = ""
+  #unsynced = false
   #closed = false
 
   /** @throws {EngineError} DEAD_LETTER_UNWRITABLE */
@@ -53,7 +54,9 @@ export class DeadLetterFile {
   flush(): void {
     this.#write()
     const descriptor = this.#descriptor
-    if (descriptor !== undefined) this.#attempt(() => fsyncSync(descriptor))
+    if (descriptor === undefined || !this.#unsynced) return
+    this.#attempt(() => fsyncSync(descriptor))
+    this.#unsynced = false
   }
 
   /** Flushes and closes. May be called twice. */
@@ -73,6 +76,7 @@ export class DeadLetterFile {
     const bytes = Buffer.from(this.#text)
     this.#attempt(() => {
       this.#descriptor ??= this.#open()
+      this.#unsynced = true
       for (let at = 0; at < bytes.length; ) at += writeSync(this.#descriptor, bytes, at)
     })
     this.#text = ""
