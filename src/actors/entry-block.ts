@@ -1,4 +1,4 @@
-import { MsgpackCodec, RecordCodec } from "../records/index.ts"
+import { type ByteCursor, cursorOver, MsgpackCodec, RecordCodec, scratchOf } from "../records/index.ts"
 import { hashKey, type Key, type TableEntry } from "../state/index.ts"
 
 /** Entries of one table, gathered to be encoded together: those deleted, and those with a value. */
@@ -16,46 +16,94 @@ export function newEntryBatch(): EntryBatch {
   return { keyHashes: [], deletedKeys: [], deletedNamespaces: [], keys: [], namespaces: [], values: [] }
 }
 
-/** Bytes in front: length of the first frame, u32 little-endian. */
-const LENGTH_BYTES = 4
+/** Words in front: entries deleted, entries set, and whether they have namespaces. */
+const HEAD_BYTES = 16
+/** Where a frame may begin: a multiple of it. */
+const FRAME_BYTES = 8
 
-/** One per thread, for every block: a new codec's code would have to be compiled anew with each checkpoint. */
+/** For values that belong to no key. */
 const codec = new MsgpackCodec()
 
 /**
- * The payload of a block, as docs/formats/checkpoint.md has it: a frame of places, and one of values, which is written by
- * column. Hashes are not kept: they follow from the keys.
+ * Entries of one table as the payload of a block, as docs/formats/checkpoint.md has it: by column, keys and values apart.
+ * Hashes are not kept: they follow from the keys.
  *
- * @throws {EngineError} RECORD_NOT_SERIALIZABLE
+ * One per table, for all its captures: what it has learned of keys and values it need not learn again.
  */
-export function encodeEntries({
-  deletedKeys,
-  deletedNamespaces,
-  keys,
-  namespaces,
-  values,
-}: EntryBatch): Uint8Array<ArrayBuffer> {
-  // Each frame lives in a buffer that the next one overwrites.
-  const places = codec.encode([deletedKeys, packed(deletedNamespaces), keys, packed(namespaces)]).slice()
-  // Anew for each block: blocks of many tables are written in turn, and what they have in common is compiled once anyhow.
-  const content = new RecordCodec().encode(values)
-  const bytes = new Uint8Array(LENGTH_BYTES + places.length + content.length)
-  new DataView(bytes.buffer).setUint32(0, places.length, true)
-  bytes.set(places, LENGTH_BYTES)
-  bytes.set(content, LENGTH_BYTES + places.length)
-  return bytes
+export class EntryEncoder {
+  readonly #deletedKeys = new RecordCodec()
+  readonly #deletedNamespaces = new RecordCodec()
+  readonly #keys = new RecordCodec()
+  readonly #namespaces = new RecordCodec()
+  readonly #values = new RecordCodec()
+
+  /** @throws {EngineError} RECORD_NOT_SERIALIZABLE */
+  encode({ deletedKeys, deletedNamespaces, keys, namespaces, values }: EntryBatch): Uint8Array<ArrayBuffer> {
+    const hasNamespaces = !(namespaces.every(isNull) && deletedNamespaces.every(isNull))
+    // Values first: they alone may be refused, and then nothing else has been prepared.
+    let bound = HEAD_BYTES + prepare(this.#values, values)
+    bound += prepare(this.#deletedKeys, deletedKeys) + prepare(this.#keys, keys)
+    if (hasNamespaces) {
+      bound += prepare(this.#deletedNamespaces, deletedNamespaces) + prepare(this.#namespaces, namespaces)
+    }
+    const sink = scratchOf(bound)
+    sink.put32(deletedKeys.length)
+    sink.put32(keys.length)
+    sink.put32(hasNamespaces ? 1 : 0)
+    if (deletedKeys.length > 0) {
+      write(this.#deletedKeys, sink)
+      if (hasNamespaces) write(this.#deletedNamespaces, sink)
+    }
+    if (keys.length > 0) {
+      write(this.#keys, sink)
+      if (hasNamespaces) write(this.#namespaces, sink)
+      write(this.#values, sink)
+    }
+    return sink.u8.slice(0, sink.at) as Uint8Array<ArrayBuffer>
+  }
 }
 
-/** The entries of a block: deletions first. */
+function isNull(namespace: number | null): boolean {
+  return namespace === null
+}
+
+/** @returns how many bytes it takes at most */
+function prepare(column: RecordCodec, cells: readonly unknown[]): number {
+  return cells.length === 0 ? 0 : FRAME_BYTES + column.prepare(cells)
+}
+
+function write(column: RecordCodec, sink: ByteCursor): void {
+  align(sink)
+  column.write(sink)
+}
+
+function align(cursor: ByteCursor): void {
+  cursor.take(0, Math.log2(FRAME_BYTES))
+}
+
+/** The entries of a block: deletions first. @throws {EngineError} RECORD_NOT_READABLE */
 export function decodeEntries(bytes: Uint8Array): TableEntry[] {
-  const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true)
-  const places = codec.decode(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + length))
-  const [deletedKeys, deletedNamespaces, keys, namespaces] = places as [Key[], Namespaces, Key[], Namespaces]
-  const values = new RecordCodec().decode(bytes.subarray(LENGTH_BYTES + length))
-  return [
-    ...deletedKeys.map((key, index) => entryOf(key, deletedNamespaces, index, undefined, true)),
-    ...keys.map((key, index) => entryOf(key, namespaces, index, values[index], false)),
-  ]
+  const source = cursorOver(bytes)
+  const deleted = source.take32()
+  const set = source.take32()
+  const hasNamespaces = source.take32() === 1
+  const read = (count: number): readonly unknown[] => {
+    align(source)
+    return new RecordCodec().read(source, count)
+  }
+  const entries: TableEntry[] = []
+  if (deleted > 0) {
+    const keys = read(deleted) as Key[]
+    const namespaces = hasNamespaces ? (read(deleted) as (number | null)[]) : undefined
+    for (const [index, key] of keys.entries()) entries.push(entryOf(key, namespaces, index, undefined, true))
+  }
+  if (set > 0) {
+    const keys = read(set) as Key[]
+    const namespaces = hasNamespaces ? (read(set) as (number | null)[]) : undefined
+    const values = read(set)
+    for (const [index, key] of keys.entries()) entries.push(entryOf(key, namespaces, index, values[index], false))
+  }
+  return entries
 }
 
 /** The bytes of a value that belongs to no key. */
@@ -67,14 +115,12 @@ export function decodeValue(bytes: Uint8Array): unknown {
   return codec.decode(bytes)[0]
 }
 
-/** A table has namespaces or none: null stands for none. */
-type Namespaces = Float64Array | null | (number | null)[]
-
-function packed(namespaces: readonly (number | null)[]): Namespaces {
-  if (namespaces.every((namespace) => namespace === null)) return null
-  return namespaces.includes(null) ? [...namespaces] : Float64Array.from(namespaces as readonly number[])
-}
-
-function entryOf(key: Key, namespaces: Namespaces, index: number, value: unknown, deleted: boolean): TableEntry {
+function entryOf(
+  key: Key,
+  namespaces: readonly (number | null)[] | undefined,
+  index: number,
+  value: unknown,
+  deleted: boolean,
+): TableEntry {
   return { keyHash: hashKey(key), key, namespace: namespaces?.[index] ?? null, value, deleted }
 }

@@ -36,7 +36,7 @@ export interface SubtaskSnapshotOptions {
 /** The table that keeps an operator's value. */
 export const VALUE_TABLE = "$value"
 /** Entries looked at per step: about half a millisecond. */
-const ENTRIES_PER_STEP = 512
+const ENTRIES_PER_STEP = 2048
 /** Encoded bytes that may wait for the disk: beyond, the capture waits too. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024
 

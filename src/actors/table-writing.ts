@@ -9,7 +9,7 @@ import {
   type TableCapture,
   type TableEntry,
 } from "../state/index.ts"
-import { type EntryBatch, encodeEntries, newEntryBatch } from "./entry-block.ts"
+import { type EntryBatch, EntryEncoder, newEntryBatch } from "./entry-block.ts"
 
 export interface TableWritingOptions {
   readonly operatorId: string
@@ -18,6 +18,18 @@ export interface TableWritingOptions {
   readonly keyGroups: number
   /** Takes a block of encoded entries. */
   add(block: BlockInput): void
+}
+
+/** What has been learned of a table's entries stays for its next capture. */
+const encoders = new WeakMap<StateTable, EntryEncoder>()
+
+function encoderOf(table: StateTable): EntryEncoder {
+  let encoder = encoders.get(table)
+  if (encoder === undefined) {
+    encoder = new EntryEncoder()
+    encoders.set(table, encoder)
+  }
+  return encoder
 }
 
 /** Entries handed over between two steps that are gathered for one block. */
@@ -87,7 +99,7 @@ export class TableWriting implements EntrySink {
     if (entries === 0) return
     let bytes: Uint8Array
     try {
-      bytes = encodeEntries(batch)
+      bytes = encoderOf(table).encode(batch)
     } catch (error) {
       throw this.#explain(error, batch)
     }
@@ -107,7 +119,7 @@ export class TableWriting implements EntrySink {
     for (const [index, key] of batch.keys.entries()) {
       const alone = { ...newEntryBatch(), keys: [key], namespaces: [null], values: [batch.values[index]] }
       try {
-        encodeEntries(alone)
+        new EntryEncoder().encode(alone)
       } catch (refusal) {
         return explainRefusal(refusal, this.#options.table.name, key, batch.values[index])
       }
