@@ -36,7 +36,7 @@ class Worker {
   begin(checkpointId: number, attempt: number, subtask: number, disk: SimDisk, directory: string, full: boolean): void {
     this.snapshot = new SubtaskSnapshot({
       checkpointId,
-      kind: full ? "all" : this.parts.next,
+      kind: full ? "all" : this.parts.next(this.tables.reduce((held, { table }) => held + table.entryCount!, 0)),
       standsAlone: full,
       tables: this.tables,
       values: [{ operatorId: OPERATOR, value: checkpointId }],
@@ -49,10 +49,10 @@ class Worker {
 
   /** The parts of its finished snapshot, which is over then. */
   acknowledge(): Manifest["subtasks"][number]["parts"] {
-    const { kind, standsAlone, handle } = this.snapshot!
+    const { kind, standsAlone, handle, entries } = this.snapshot!
     this.snapshot = undefined
     if (standsAlone) return [handle!]
-    this.parts.extend(kind, handle)
+    this.parts.extend(kind, handle, entries)
     return this.parts.parts
   }
 }

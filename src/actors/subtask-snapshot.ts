@@ -54,6 +54,7 @@ export class SubtaskSnapshot {
   /** Those that are not done. */
   #inFlight: readonly InFlightSource[]
   #waitingBytes = 0
+  #entries = 0
   #writing = false
   #part: PartWriter | undefined
   #cancelled = false
@@ -89,6 +90,11 @@ export class SubtaskSnapshot {
 
   get kind(): CaptureKind {
     return this.#options.kind
+  }
+
+  /** Entries handed over so far, deletions among them. */
+  get entries(): number {
+    return this.#entries
   }
 
   get standsAlone(): boolean {
@@ -142,6 +148,7 @@ export class SubtaskSnapshot {
   }
 
   #addBlock(block: BlockInput): void {
+    this.#entries += block.entries
     this.#waitingBytes += block.bytes.length
     this.#blocks.push(block)
   }

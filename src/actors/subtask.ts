@@ -449,7 +449,7 @@ export class Subtask {
     chain.endOverflow()
     const snapshot = new SubtaskSnapshot({
       checkpointId,
-      kind: standsAlone || !this.#options.incremental ? "all" : this.#parts.next,
+      kind: standsAlone || !this.#options.incremental ? "all" : this.#parts.next(heldEntries(chain)),
       standsAlone,
       tables: chain.tables,
       values,
@@ -503,9 +503,9 @@ export class Subtask {
   }
 
   /** The files that hold the state as a snapshot captured it. */
-  #partsWith({ kind, standsAlone, handle }: SubtaskSnapshot): readonly PartHandle[] {
+  #partsWith({ kind, standsAlone, handle, entries }: SubtaskSnapshot): readonly PartHandle[] {
     if (standsAlone) return handle === undefined ? [] : [handle]
-    this.#parts.extend(kind, handle)
+    this.#parts.extend(kind, handle, entries)
     return this.#parts.parts
   }
 
@@ -593,4 +593,14 @@ export class Subtask {
     metrics.set("inFlight", inFlight)
     metrics.set("recordsOut", sent)
   }
+}
+
+/** Undefined when one of its tables does not count them. */
+function heldEntries({ tables }: Chain): number | undefined {
+  let held = 0
+  for (const { table } of tables) {
+    if (table.entryCount === undefined) return undefined
+    held += table.entryCount
+  }
+  return held
 }

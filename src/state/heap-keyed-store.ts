@@ -122,6 +122,10 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
     return size
   }
 
+  get entryCount(): number {
+    return this.size
+  }
+
   *entries(): IterableIterator<readonly [key: Key, value: V]> {
     for (let at = 0; at < this.#keyGroups; at++) {
       const group = this.#groups[at]

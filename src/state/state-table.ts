@@ -9,6 +9,8 @@ import type { Key } from "./keyed-store.ts"
 export interface StateTable {
   /** Unique in its operator. Names that begin with "$" belong to operators, others to users. */
   readonly name: string
+  /** Entries that it holds, where that is known at once. */
+  readonly entryCount?: number
   /**
    * Freezes the content as of now, in constant time or nearly so; no entry is looked at yet. One capture at a time: the one
    * before must have been written to its end or cancelled. A table that is about to change an entry not yet handed over

@@ -19,6 +19,10 @@ export class TimerTable<K extends Key> implements StateTable {
     this.name = name
   }
 
+  get entryCount(): number {
+    return this.#queue.size
+  }
+
   capture(kind: CaptureKind, into: EntrySink): TableCapture {
     return new TimerTableCapture(this.#queue.capture(kind), new EntryWriter<number>(this.name, into, undefined))
   }

@@ -6,47 +6,59 @@ const part = (id: number, bytes: number) => ({ file: `parts/${id}-1-a-0.part`, b
 describe("PartChain", () => {
   it("begins with everything, goes on with changes, and names the parts in their order", () => {
     const chain = new PartChain()
-    expect(chain.next).toBe("all")
-    chain.extend("all", part(1, 100))
-    expect(chain.next).toBe("changes")
-    chain.extend("changes", part(2, 10))
-    chain.extend("changes", undefined)
-    expect(chain.next).toBe("changes")
+    expect(chain.next(undefined)).toBe("all")
+    chain.extend("all", part(1, 100), 1)
+    expect(chain.next(undefined)).toBe("changes")
+    chain.extend("changes", part(2, 10), 1)
+    chain.extend("changes", undefined, 1)
+    expect(chain.next(undefined)).toBe("changes")
     expect(chain.parts).toEqual([part(1, 100), part(2, 10)])
   })
 
   it("asks for everything once the changes weigh as much as the base, and then leaves the old parts behind", () => {
     const chain = new PartChain()
-    chain.extend("all", part(1, 100))
-    chain.extend("changes", part(2, 99))
-    expect(chain.next).toBe("changes")
-    chain.extend("changes", part(3, 1))
-    expect(chain.next).toBe("all")
-    chain.extend("all", part(4, 100))
+    chain.extend("all", part(1, 100), 1)
+    chain.extend("changes", part(2, 99), 1)
+    expect(chain.next(undefined)).toBe("changes")
+    chain.extend("changes", part(3, 1), 1)
+    expect(chain.next(undefined)).toBe("all")
+    chain.extend("all", part(4, 100), 1)
     expect(chain.parts).toEqual([part(4, 100)])
-    expect(chain.next).toBe("changes")
+    expect(chain.next(undefined)).toBe("changes")
+  })
+
+  it("does not write anew what has only grown, and does once the chain weighs twice what there is", () => {
+    const chain = new PartChain()
+    chain.extend("all", part(1, 100), 10)
+    chain.extend("changes", part(2, 300), 30)
+    expect([chain.next(40), chain.next(21), chain.next(20), chain.next(undefined)]).toEqual([
+      "changes",
+      "changes",
+      "all",
+      "all",
+    ])
   })
 
   it("asks for everything once there are 32 parts", () => {
     const chain = new PartChain()
-    chain.extend("all", part(1, 1e6))
-    for (let id = 2; id <= 31; id++) chain.extend("changes", part(id, 1))
-    expect(chain.next).toBe("changes")
-    chain.extend("changes", part(32, 1))
+    chain.extend("all", part(1, 1e6), 1)
+    for (let id = 2; id <= 31; id++) chain.extend("changes", part(id, 1), 1)
+    expect(chain.next(undefined)).toBe("changes")
+    chain.extend("changes", part(32, 1), 1)
     expect(chain.parts.length).toBe(32)
-    expect(chain.next).toBe("all")
+    expect(chain.next(undefined)).toBe("all")
   })
 
   it("stays where it is as long as a capture of everything has not succeeded", () => {
     const chain = new PartChain()
-    chain.extend("all", part(1, 5))
-    chain.extend("changes", part(2, 9))
-    expect([chain.next, chain.next, chain.parts.length]).toEqual(["all", "all", 2])
+    chain.extend("all", part(1, 5), 1)
+    chain.extend("changes", part(2, 9), 1)
+    expect([chain.next(undefined), chain.next(undefined), chain.parts.length]).toEqual(["all", "all", 2])
   })
 
   it("begins anew after a subtask with nothing to save", () => {
     const chain = new PartChain()
-    chain.extend("all", undefined)
-    expect([chain.next, chain.parts]).toEqual(["all", []])
+    chain.extend("all", undefined, 1)
+    expect([chain.next(undefined), chain.parts]).toEqual(["all", []])
   })
 })

@@ -9,22 +9,28 @@ const MAX_PARTS = 32
 /**
  * The parts that one subtask's state consists of: a base that holds everything, and what changed since, part after part.
  *
- * Everything is written anew when the chain has MAX_PARTS parts, or when the changes weigh as much as the base. So a restore
- * reads at most twice what the state takes (and one part more), and a byte of change costs at most two bytes of writing, but
- * for the base once in MAX_PARTS checkpoints. (As the size ratio of 1 in a two-level LSM tree.)
+ * Everything is written anew when the chain has MAX_PARTS parts, or when it weighs twice what the state would weigh if it were. So
+ * a restore reads at most twice what the state takes (and one part more), and a byte of change costs at most two bytes of writing,
+ * but for the base once in MAX_PARTS checkpoints. (As the size ratio of 1 in a two-level LSM tree.) State that grows is not
+ * written anew for its growth: what came since the base is in the chain once.
  *
  * A part belongs to the chain from when it is durable, also when its checkpoint is given up for another subtask's sake: the
  * next manifest names it. So no change is ever lost, and nobody needs to know what became of the checkpoint.
  */
 export class PartChain {
   #parts: readonly PartHandle[] = []
-  #changedBytes = 0
+  #bytes = 0
+  #entries = 0
 
-  /** What to capture next. */
-  get next(): "all" | "changes" {
+  /**
+   * What to capture next.
+   * @param heldEntries in the state now; undefined when they are not counted: then it is taken to weigh what the base does
+   */
+  next(heldEntries: number | undefined): "all" | "changes" {
     const [base] = this.#parts
-    if (base === undefined || this.#parts.length >= MAX_PARTS || this.#changedBytes >= base.bytes) return "all"
-    return "changes"
+    if (base === undefined || this.#parts.length >= MAX_PARTS) return "all"
+    const grown = heldEntries === undefined || this.#entries === 0 ? 0 : (heldEntries * this.#bytes) / this.#entries
+    return this.#bytes >= 2 * Math.max(base.bytes, grown) ? "all" : "changes"
   }
 
   /** To be laid over each other in this order. */
@@ -32,14 +38,16 @@ export class PartChain {
     return this.#parts
   }
 
-  /** @param part durable; undefined when there was nothing to write */
-  extend(kind: "all" | "changes", part: PartHandle | undefined): void {
+  /** @param part durable, with so many entries; undefined when there was nothing to write */
+  extend(kind: "all" | "changes", part: PartHandle | undefined, entries: number): void {
     if (kind === "all") {
-      this.#parts = part === undefined ? [] : [part]
-      this.#changedBytes = 0
-    } else if (part !== undefined) {
-      this.#parts = [...this.#parts, part]
-      this.#changedBytes += part.bytes
+      this.#parts = []
+      this.#bytes = 0
+      this.#entries = 0
     }
+    if (part === undefined) return
+    this.#parts = [...this.#parts, part]
+    this.#bytes += part.bytes
+    this.#entries += entries
   }
 }
