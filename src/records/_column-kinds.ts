@@ -39,17 +39,17 @@ export class NumberCells implements CellKind {
     return typeof cell === "number"
   }
 
-  makeRoom(more: number): Float64Array {
-    if (this.count + more > this.numbers.length) {
-      const longer = new Float64Array(Math.max(2 * this.numbers.length, this.count + more))
-      longer.set(this.numbers.subarray(0, this.count))
+  makeRoom(count: number): Float64Array {
+    if (count > this.numbers.length) {
+      const longer = new Float64Array(Math.max(2 * this.numbers.length, count))
+      longer.set(this.numbers)
       this.numbers = longer
     }
     return this.numbers
   }
 
   gather(cells: readonly unknown[], from: number, to: number): number {
-    const numbers = this.makeRoom(to - from)
+    const numbers = this.makeRoom(this.count + to - from)
     let at = this.count
     let row = from
     for (; row < to; row++) {
@@ -134,7 +134,8 @@ const MAX_WORDS = 0x10000
 
 export class StringCells implements CellKind {
   readonly shape = Kind.STRING
-  /** Those gathered. */
+  count = 0
+  /** Those gathered: `count` of them count. Whoever gathers into it directly sets that before `settle`. */
   readonly strings: string[] = []
   #units = 0
   readonly #positions = new Map<string, number>()
@@ -146,27 +147,25 @@ export class StringCells implements CellKind {
   #rest = FIRST_REST
   #restLeft = 0
 
-  get count(): number {
-    return this.strings.length
-  }
-
   takes(cell: unknown): boolean {
     return typeof cell === "string" && cell.length <= MAX_TEXT_CELL_UNITS
   }
 
   gather(cells: readonly unknown[], from: number, to: number): number {
     const { strings } = this
+    let at = this.count
     let row = from
     for (; row < to; row++) {
       const cell = cells[row]
       if (typeof cell !== "string" || cell.length > MAX_TEXT_CELL_UNITS) break
-      strings.push(cell)
+      strings[at++] = cell
     }
+    this.count = at
     return row
   }
 
   settle(): void {
-    this.#units = unitsOf(this.strings)
+    this.#units = unitsOf(this.strings, this.count)
     this.#hasWords = false
     if (this.count < MIN_WORDS_STRINGS) return
     if (this.#restLeft > 0) {
@@ -184,14 +183,11 @@ export class StringCells implements CellKind {
 
   /** @returns false when less than half of the strings are repetitions */
   #findWords(): boolean {
-    const strings = this.strings
-    const count = strings.length
+    const { strings, count } = this
     if (this.#positionOf.length < count) this.#positionOf = new Uint16Array(2 * count)
     const positions = this.#positions
     const positionOf = this.#positionOf
     const words = this.#words
-    positions.clear()
-    words.length = 0
     this.#wordUnits = 0
     for (let row = 0; row < count; row++) {
       const string = strings[row]!
@@ -234,16 +230,17 @@ export class StringCells implements CellKind {
   }
 
   clear(): void {
-    this.strings.length = 0
-    this.#units = 0
+    this.strings.fill("", 0, this.count)
+    this.count = 0
+    if (this.#words.length === 0) return
     this.#words.length = 0
     this.#positions.clear()
   }
 }
 
-function unitsOf(strings: readonly string[]): number {
+function unitsOf(strings: readonly string[], count: number): number {
   let units = 0
-  for (let row = 0; row < strings.length; row++) units += strings[row]!.length
+  for (let row = 0; row < count; row++) units += strings[row]!.length
   return units
 }
 

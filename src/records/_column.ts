@@ -167,15 +167,19 @@ export class Column {
   }
 
   clear(): void {
-    for (const [tag, member] of this.#members.entries()) {
-      this.#unmet[tag] = member.count > 0 ? 0 : this.#unmet[tag]! + 1
+    const members = this.#members
+    if (members.length === 1) {
+      members[0]!.clear()
+      return
     }
-    const wild = this.#isWild()
-    if (wild) this.#wild = true
-    for (const member of this.#members) member.clear()
+    for (let tag = 0; tag < members.length; tag++) {
+      this.#unmet[tag] = members[tag]!.count > 0 ? 0 : this.#unmet[tag]! + 1
+    }
+    const wild = !this.#wild && this.#isWild()
+    this.#wild ||= wild
+    for (const member of members) member.clear()
     if (wild) this.#keepOnly((tag) => tag === this.#other)
-    else if (this.#members.length > 1) this.#keepOnly((tag) => this.#unmet[tag]! < FORGOTTEN_AFTER)
-    this.#count = 0
+    else this.#keepOnly((tag) => this.#unmet[tag]! < FORGOTTEN_AFTER)
   }
 
   /** Whether most cells are objects whose keys are data, such as counts by name: no shape of theirs comes again. */

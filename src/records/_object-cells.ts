@@ -16,7 +16,7 @@ export class ObjectCells implements CellKind {
   readonly #columns: readonly Column[]
   /** By field, while it has numbers alone, or strings alone. */
   readonly #direct: (NumberCells | StringCells | undefined)[]
-  /** By field, for the others. */
+  /** By field, for the others: `count` of them count. Never shortened, since growing anew costs as much as filling. */
   readonly #cells: unknown[][]
   /** By field: where its cells go. */
   readonly #into: (Float64Array | unknown[])[]
@@ -41,9 +41,7 @@ export class ObjectCells implements CellKind {
     while (true) {
       for (let field = 0; field < this.#keys.length; field++) {
         const direct = this.#direct[field]
-        if (!(direct instanceof NumberCells)) continue
-        direct.count = this.count
-        this.#into[field] = direct.makeRoom(to - row)
+        if (direct instanceof NumberCells) this.#into[field] = direct.makeRoom(this.count + to - row)
       }
       const next = this.#gatherer(cells, row, to, this.count, this.#keys, this.#into)
       this.count += next - row
@@ -61,8 +59,11 @@ export class ObjectCells implements CellKind {
       if (direct === undefined || direct.takes((record as Record<string, unknown>)[key])) continue
       this.#direct[field] = undefined
       this.#cells[field] =
-        direct instanceof NumberCells ? Array.from(direct.numbers.subarray(0, this.count)) : [...direct.strings]
+        direct instanceof NumberCells
+          ? Array.from(direct.numbers.subarray(0, this.count))
+          : direct.strings.slice(0, this.count)
       this.#into[field] = this.#cells[field]
+      direct.count = this.count
       direct.clear()
       ended = true
     }
@@ -81,7 +82,7 @@ export class ObjectCells implements CellKind {
     for (let field = 0; field < this.#keys.length; field++) {
       const direct = this.#direct[field]
       if (direct === undefined) this.#columns[field]!.gather(this.#cells[field]!, this.count)
-      else if (direct instanceof NumberCells) direct.count = this.count
+      else direct.count = this.count
       this.#columns[field]!.settle()
     }
   }
@@ -101,9 +102,13 @@ export class ObjectCells implements CellKind {
   }
 
   clear(): void {
+    for (let field = 0; field < this.#columns.length; field++) {
+      const direct = this.#direct[field]
+      if (direct === undefined) this.#cells[field]!.fill(undefined, 0, this.count)
+      else direct.count = this.count
+      this.#columns[field]!.clear()
+    }
     this.count = 0
-    for (const column of this.#columns) column.clear()
-    for (const cells of this.#cells) cells.length = 0
   }
 }
 
@@ -164,7 +169,7 @@ function compile(keys: readonly string[], ways: readonly ("n" | "s" | "-")[]): G
       if (field !== ${keys.length}) return row
       ${lines((field) => `const cell${field} = record[${JSON.stringify(keys[field])}]`)}
       ${lines((field) => unfit[ways[field]!](`cell${field}`))}
-      ${lines((field) => (ways[field] === "n" ? `into${field}[count] = cell${field}` : `into${field}.push(cell${field})`))}
+      ${lines((field) => `into${field}[count] = cell${field}`)}
       count++
     }
     return to`
