@@ -17,7 +17,7 @@ const ROUNDS = 5
 
 const bench: Bench = async ({ smoke, report, result }) => {
   const bids = makeBids(smoke ? 20_000 : 200_000)
-  const passes = smoke ? 1 : 5
+  const passes = smoke ? 1 : 8
   const all = bids.count * passes
   let expected: { readonly rows: number; readonly digest: number } | undefined
 
