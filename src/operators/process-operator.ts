@@ -2,7 +2,7 @@ import type { Operator, OperatorContext, OperatorWaiting, Output } from "../cont
 import { describe, EngineError } from "../errors/index.ts"
 import { NO_TIME } from "../records/index.ts"
 import { type Key, type KeyedStore, keyIdentity, type StateCodec, type StateTable, TimerTable } from "../state/index.ts"
-import { TimerQueue } from "../time/index.ts"
+import { Piece, TimerQueue } from "../time/index.ts"
 import type {
   NoStates,
   ProcessContext,
@@ -11,9 +11,6 @@ import type {
   StateDeclarations,
   ValueState,
 } from "./process-spec.ts"
-
-/** Timers that fire in one call at most: a burst, or a timer that always sets the next one, must not hold a step. */
-const MAX_TIMERS_PER_CALL = 256
 
 export interface ProcessOperatorOptions<In, Out, K extends Key = Key, States extends StateDeclarations = NoStates> {
   readonly spec: ProcessSpec<In, Out, K, States>
@@ -28,7 +25,7 @@ export interface ProcessOperatorOptions<In, Out, K extends Key = Key, States ext
  *   downstream; the watermark is handed on when all of them have fired. Timers set by timers fire in the same sweep if due.
  * - Timers in processing time fire when the clock reaches them; those left at the end of input fire then, after the others and
  *   before `onEnd`, unlike in Flink, which drops them.
- * - A burst of timers is interrupted every few hundred, for records and captures (`firing`).
+ * - A burst of timers is interrupted every millisecond, for records and captures (`firing`).
  * - `onEnd` runs after the last timer and before the end of event time is handed on, so that what it emits is on time.
  *
  * - Checkpoints hold the declared states, the timers, the watermark and newest time that the function sees, and whether `onEnd`
@@ -44,6 +41,7 @@ export class ProcessOperator<In, Out, K extends Key = Key, States extends StateD
   readonly #keyOf: ((value: In) => K) | undefined
   readonly #run: Run<Out, K, States>
   readonly #tables: readonly StateTable[]
+  #piece!: Piece
   #sweeping = false
   #alarmed = false
   #ended = false
@@ -75,6 +73,7 @@ export class ProcessOperator<In, Out, K extends Key = Key, States extends StateD
 
   open(context: OperatorContext): void {
     this.#run.open(context)
+    this.#piece = new Piece(context)
     this.#spec.open?.({ operatorId: context.operatorId, subtask: context.subtask, parallelism: context.parallelism })
   }
 
@@ -103,8 +102,11 @@ export class ProcessOperator<In, Out, K extends Key = Key, States extends StateD
   resume(out: Output<Out>): void {
     const run = this.#run
     run.out = out
-    for (let fired = 0; fired < MAX_TIMERS_PER_CALL; fired++) {
-      if (out.full) return
+    const piece = this.#piece
+    // A burst, or a timer that always sets the next one, must not hold a step.
+    piece.begin()
+    for (;;) {
+      if (out.full || piece.over) return
       if (this.#sweeping && this.#fireEventTimer()) continue
       if (this.#alarmed && this.#fireProcessingTimer(run.nowMs)) continue
       // At the end of input nothing is left to wait for.

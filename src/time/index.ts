@@ -7,6 +7,7 @@ export { HOLDS_NOBODY, mustWait, slowestOf } from "./alignment.ts"
 export { type Duration, type DurationUnit, durationMs, signedDurationMs } from "./duration.ts"
 export { type BadTime, badTime, type EventTime, eventTimeMs } from "./event-time.ts"
 export { IdleClock } from "./idle-clock.ts"
+export { Piece } from "./piece.ts"
 export {
   BoundedWatermarks,
   createSplitWatermarks,

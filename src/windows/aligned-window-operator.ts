@@ -1,9 +1,9 @@
 import type { Aggregate, Operator, OperatorContext, OperatorWaiting, Output } from "../contracts/index.ts"
 import { copierOf, type Key, type StateTable, stateCodecOf } from "../state/index.ts"
+import { Piece } from "../time/index.ts"
 import { type AddToPane, compileAdd } from "./_compile-add.ts"
 import type { Pane, PaneEntry } from "./_pane.ts"
 import { PaneTable } from "./_pane-table.ts"
-import { Piece } from "./_piece.ts"
 import { noTime, otherWindows } from "./_window-errors.ts"
 import type { TimeWindow, WindowPane } from "./window.ts"
 

@@ -8,9 +8,8 @@ import {
   stateCodecOf,
   TimerTable,
 } from "../state/index.ts"
-import { TimerQueue } from "../time/index.ts"
+import { Piece, TimerQueue } from "../time/index.ts"
 import { addTime, type KeyWindow, type KeyWindows, keyWindowsCodec, newKeyWindow, removeTime } from "./_key-windows.ts"
-import { Piece } from "./_piece.ts"
 import { noTime, otherWindows } from "./_window-errors.ts"
 import { LATE_TAG, type WindowResultOf } from "./aligned-window-operator.ts"
 import type { CountWindows } from "./count-windows.ts"

@@ -1,7 +1,7 @@
 import type { Aggregate, Operator, OperatorContext, OperatorWaiting, Output } from "../contracts/index.ts"
 import { copierOf, type Key, keyIdentity, type StateTable, stateCodecOf } from "../state/index.ts"
+import { Piece } from "../time/index.ts"
 import { type Merging, placeOf, type Retracting } from "./_combination.ts"
-import { Piece } from "./_piece.ts"
 import { RunningTotal } from "./_running-total.ts"
 import type { SliceKey } from "./_slice-key.ts"
 import { type Pass, SliceTable } from "./_slice-table.ts"

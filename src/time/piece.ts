@@ -2,10 +2,10 @@
 const MOST_MS = 1
 /** Results in a piece at most, also where the clock stands still as in a simulation. */
 const MOST_RESULTS = 256
-/** Results between two looks at the clock: a look costs 40 ns. */
+/** Results between two looks at the clock: a look costs 40 ns, where the system is a guest up to 1 us. */
 const LOOK_EVERY = 8
 
-/** One piece of a firing that is interrupted: over after so many results or so much time. At least one result is in every piece. */
+/** One piece of a burst of timers or windows, which is interrupted so that records and captures go on: over after so many results or so much time. At least one result is in every piece. */
 export class Piece {
   readonly #clock: { now(): number }
   #untilMs = 0
