@@ -1,37 +1,92 @@
 // Runs the properties against each wrong engine of props/mutants/: every one must be killed by a law.
-//   npm run props:mutants                    all of them
+//   npm run props:mutants                    all of them, two at a time where there are two cores
 //   npm run props:mutants -- --only store    those whose name holds a text, or whose properties do
-// PROPS_SEED and PROPS_RUNS as for the properties. Takes some minutes.
-import { spawn } from "node:child_process"
-import { readFileSync } from "node:fs"
+//   npm run props:mutants -- --from 20       from the 20th on, to go on with a run that was ended
+//   npm run props:mutants -- --shard 1/4     every fourth, from the first on
+//   npm run props:mutants -- --jobs 1        one at a time
+// PROPS_SEED and PROPS_RUNS as for the properties. Takes some minutes. A run of all that kills all writes props/MUTANTS.md.
+import { execFileSync, spawn } from "node:child_process"
+import { readFileSync, writeFileSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
 import { MUTANTS } from "../props/mutants/mutants.mjs"
 import { apply } from "../props/mutants/mutate.mjs"
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..")
-const only = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1] : ""
+const { values: options } = parseArgs({
+  options: {
+    only: { type: "string", default: "" },
+    from: { type: "string", default: "1" },
+    shard: { type: "string", default: "1/1" },
+    jobs: { type: "string", default: String(Math.min(2, availableParallelism())) },
+  },
+})
+const [shard, shards] = options.shard.split("/").map(Number)
+const jobs = Number(options.jobs)
+const from = Number(options.from)
+if (!(from >= 1 && jobs >= 1 && shard >= 1 && shard <= shards)) {
+  throw new Error(`Cannot run mutants from ${options.from} of shard ${options.shard} by ${options.jobs}; count from 1`)
+}
+const seed = process.env.PROPS_SEED ?? String(Math.floor(Math.random() * 0x7fff_ffff))
 const TIMEOUT_MS = 300_000
 
-const chosen = MUTANTS.filter(({ name, props }) => name.includes(only) || props.some((file) => file.includes(only)))
+const chosen = MUTANTS.map((mutant, index) => ({ ...mutant, number: index + 1 })).filter(
+  ({ name, props, number }) =>
+    (name.includes(options.only) || props.some((file) => file.includes(options.only))) &&
+    number >= from &&
+    (number - shard) % shards === 0,
+)
 // All places first: a mutant that is none any more should not be found out after minutes.
 for (const mutant of chosen) apply(mutant, readFileSync(join(root, mutant.file), "utf8"))
 
-const survivors = []
-console.log(`${"mutant".padEnd(88)} killed by (cases)`)
-for (const mutant of chosen) {
-  const { killed, law, cases } = await runAgainst(mutant)
-  if (!killed) survivors.push(mutant.name)
-  console.log(`${mutant.name.padEnd(88)} ${killed ? `${law} (${cases})` : "SURVIVED"}`)
-}
-console.log(`\n${chosen.length - survivors.length} of ${chosen.length} mutants killed`)
+console.log(`${chosen.length} mutants with seed ${seed}\n  # ${"mutant".padEnd(104)} killed by (cases)`)
+const rows = []
+const waiting = [...chosen]
+await Promise.all(Array.from({ length: jobs }, runWaiting))
+rows.sort((a, b) => a.number - b.number)
+const survivors = rows.filter(({ killed }) => !killed)
+console.log(`\n${rows.length - survivors.length} of ${rows.length} mutants killed`)
+for (const { name } of survivors) console.log(`  SURVIVED: ${name}`)
 process.exitCode = survivors.length === 0 ? 0 : 1
+if (survivors.length === 0 && rows.length === MUTANTS.length) writeFileSync(join(root, "props/MUTANTS.md"), table())
+
+async function runWaiting() {
+  for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
+    const outcome = await runAgainst(mutant)
+    rows.push({ ...mutant, ...outcome })
+    const { killed, law, cases } = outcome
+    console.log(
+      `${String(mutant.number).padStart(3)} ${mutant.name.padEnd(104)} ${killed ? `${law} (${cases})` : "SURVIVED"}`,
+    )
+  }
+}
+
+function table() {
+  const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: root, encoding: "utf8" }).trim()
+  const lines = rows.map(({ name, props, law, cases }) => `| ${name} | ${props.join(", ")} | ${law} | ${cases} |`)
+  return [
+    "# Mutants",
+    "",
+    `Written by \`npm run props:mutants\`, of commit ${commit} with seed ${seed} under Node ${process.version}: all ${rows.length} were killed. The first law that`,
+    "broke, and after how many cases; what is tried in all orders has none.",
+    "",
+    "| wrong engine | properties | law that killed it | cases |",
+    "| --- | --- | --- | --- |",
+    ...lines,
+    "",
+  ].join("\n")
+}
 
 function runAgainst({ name, props }) {
   const files = props.map((file) => `props/${file}.props.test.ts`)
   const vitest = join(root, "node_modules", "vitest", "vitest.mjs")
   const args = [vitest, "run", "--config", join(root, "vitest.mutants.config.ts"), "--reporter=json", ...files]
-  const child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, MUTANT: name, NO_COLOR: "1" } })
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, MUTANT: name, PROPS_SEED: seed, NO_COLOR: "1" },
+  })
   const timer = setTimeout(() => child.kill(), TIMEOUT_MS)
   let output = ""
   child.stdout.on("data", (data) => {

@@ -269,6 +269,49 @@ export const MUTANTS = [
     replace: "channels[group % channels.length]!,",
     props: PIPELINES,
   },
+  {
+    name: "checkpoint: output of a savepoint elsewhere is committed before the job's own folder knows of it",
+    file: "src/actors/checkpointing.ts",
+    find: "    if (request.directory !== undefined) await store?.decideElsewhere(checkpointId, request.directory)\n    await commitOf(manifest, sinks, false)",
+    replace:
+      "    await commitOf(manifest, sinks, false)\n    if (request.directory !== undefined) await store?.decideElsewhere(checkpointId, request.directory)",
+    props: ["requests"],
+  },
+  {
+    name: "job: a rescale goes on from the beginning of the attempt",
+    file: "src/actors/job.ts",
+    find: "        start = taken\n",
+    replace: "",
+    props: ["requests"],
+  },
+  {
+    name: "bad records: a restart removes what was written down before",
+    file: "src/actors/bad-records.ts",
+    find: "append: options.goesOn",
+    replace: "append: false",
+    props: ["dead-letters"],
+  },
+  {
+    name: "bad records: a checkpoint does not wait for them",
+    file: "src/actors/source-reader.ts",
+    find: "    this.#badRecords.flush()\n",
+    replace: "",
+    props: ["dead-letters"],
+  },
+  {
+    name: "at most once: what was claimed is read again",
+    file: "src/actors/at-most-once.ts",
+    find: "return next === undefined ? unread(split)",
+    replace: "return next !== null ? unread(split)",
+    props: PIPELINES,
+  },
+  {
+    name: "sessions: the gap is one ms longer",
+    file: "src/windows/session-windows.ts",
+    find: 'return this.#gapMs ?? sessionGapMs(this.#gapOf!(value), "a record\'s session")',
+    replace: 'return (this.#gapMs ?? sessionGapMs(this.#gapOf!(value), "a record\'s session")) + 1',
+    props: PIPELINES,
+  },
   // Windows
   {
     name: "windows: late one ms too late",
