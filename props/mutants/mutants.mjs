@@ -360,9 +360,9 @@ export const MUTANTS = [
   {
     name: "ring: published before it is written",
     file: "src/mailbox/spsc-ring.ts",
-    find: "      const payloadAt = at + FRAME_HEADER_BYTES\n      this.#codec.write(",
+    find: "      this.#codec.write(sink)\n",
     replace:
-      "      const payloadAt = at + FRAME_HEADER_BYTES\n      Atomics.store(this.#memory.words, Word.PUBLISHED, (this.#published + frameBytes) | 0)\n      this.#codec.write(",
+      "      const early = this.#published + FRAME_HEADER_BYTES + padded(bytesAtMost)\n      Atomics.store(this.#memory.words, Word.PUBLISHED, early | 0)\n      this.#codec.write(sink)\n",
     props: INTERLEAVINGS,
   },
   {
@@ -375,9 +375,9 @@ export const MUTANTS = [
   {
     name: "ring: room is given back before it is read",
     file: "src/mailbox/spsc-ring.ts",
-    find: "      return this.#decode(payload, records, at)",
+    find: "      return this.#deliver(this.#codec.read(this.#memory.cursorAt(payloadAt, payloadBytes)), records, at)",
     replace:
-      "      Atomics.store(this.#memory.words, Word.RELEASED, this.#cursor)\n      return this.#decode(payload, records, at)",
+      "      Atomics.store(this.#memory.words, Word.RELEASED, this.#cursor)\n      return this.#deliver(this.#codec.read(this.#memory.cursorAt(payloadAt, payloadBytes)), records, at)",
     props: INTERLEAVINGS,
   },
   {
