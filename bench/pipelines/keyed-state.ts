@@ -4,9 +4,9 @@
  * slot 0, the longest time between two looks of the operator at the clock, in ms, while updates flow; slot 1, the longest
  * processor time of the thread in between, where the system tells; slot 2, ms from the first update to the last.
  */
-import { openSync, readSync } from "node:fs"
 import { generate, pipeline, recordType, valueState } from "millrace"
 import { ndjson } from "millrace/files"
+import { ThreadClock } from "./thread-clock.ts"
 
 interface Update {
   readonly n: number
@@ -72,15 +72,3 @@ export default pipeline(
     params: { keys: 1_000_000, updates: 4_000_000, hot: 10_000, every: 100, out: "", notes: new SharedArrayBuffer(32) },
   },
 )
-
-/** Processor time of the calling thread in ms; 0 where only Linux's /proc would tell. */
-class ThreadClock {
-  readonly #file = process.platform === "linux" ? openSync("/proc/thread-self/schedstat", "r") : undefined
-  readonly #bytes = Buffer.alloc(64)
-
-  cpuMs(): number {
-    if (this.#file === undefined) return 0
-    const length = readSync(this.#file, this.#bytes, 0, 64, 0)
-    return Number.parseInt(this.#bytes.toString("latin1", 0, length), 10) / 1e6
-  }
-}

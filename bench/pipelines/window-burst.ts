@@ -1,0 +1,164 @@
+/**
+ * A job in which the windows of all keys become due at once: `keys` windows are filled, and wait until word GO of `signals` is set; then
+ * their watermark passes, and records go on coming until word STOP is. Each of the two workers writes down in `notes`, NOTES numbers
+ * each, what its subtask of the windows does.
+ */
+import { PerformanceObserver } from "node:perf_hooks"
+import { setTimeout as sleep } from "node:timers/promises"
+import { count, generate, max, pipeline, type Sink, session, sliding, sum, tumbling } from "millrace"
+import { ThreadClock } from "./thread-clock.ts"
+
+/** Words of `signals`. */
+export const GO = 0
+export const STOP = 1
+/** Workers that have begun to write notes. */
+const WORKERS = 2
+export const SIGNALS = 3
+
+/** Places in a worker's notes. Times of day are epoch ms. */
+export const RESULTS = 0
+export const FIRST_MS = 1
+export const LAST_MS = 2
+/** Between two looks, each a few results after the other: the longest, wall clock and processor time of the thread, in ms. */
+export const LONGEST_MS = 3
+export const LONGEST_CPU_MS = 4
+/** The longest by wall clock without the collector's pauses, and the longest of these. */
+export const LONGEST_BUT_GC_MS = 5
+export const LONGEST_GC_MS = 6
+/** When the barrier had passed the windows, and how many results had left by then. */
+export const BARRIER_MS = 7
+export const RESULTS_AT_BARRIER = 8
+export const NOTES = 9
+
+/** Results between two looks. */
+const LOOK_EVERY = 16
+/** Shorter ones are not looked through for pauses. */
+const LONG_MS = 0.5
+
+interface Hit {
+  readonly key: string
+  readonly at: number
+  readonly amount: number
+}
+
+const KINDS = { tumbling: () => tumbling(10), sliding: () => sliding(20, 10), session: () => session<Hit>(5) }
+
+const epochMs = (): number => performance.timeOrigin + performance.now()
+
+export default pipeline(
+  "window-burst",
+  ({ source, params }) => {
+    const { keys, kind } = params
+    const signals = new Int32Array(params.signals)
+    let notes: Notes | undefined
+    const ofThisWorker = (): Notes => {
+      notes ??= new Notes(new Float64Array(params.notes, Atomics.add(signals, WORKERS, 1) * NOTES * 8, NOTES))
+      return notes
+    }
+    async function* live(): AsyncGenerator<Hit> {
+      while (Atomics.load(signals, GO) === 0) await sleep(2)
+      for (let n = 0; Atomics.load(signals, STOP) === 0; n++) {
+        yield { key: `live ${n}`, at: 1_000, amount: 1 }
+        await sleep(1)
+      }
+    }
+    /** Its writer stands in the subtask of the windows: it prepares when the barrier passes them. */
+    const noting: Sink<unknown> = {
+      label: "notes",
+      writer: () => ({
+        write: () => undefined,
+        prepareCommit: async () => {
+          ofThisWorker().barrier()
+          return []
+        },
+        close: () => ofThisWorker().close(),
+      }),
+    }
+    source(generate({ count: keys, splits: 2, record: (n): Hit => ({ key: `key ${n}`, at: n % 5, amount: n }) }), {
+      time: (hit) => hit.at,
+    })
+      .parallelism(2)
+      .union(source(live(), { time: (hit) => hit.at, idleAfter: "never" }))
+      .keyBy((hit) => hit.key)
+      .window(KINDS[kind]())
+      .aggregate(
+        { records: count(), total: sum((hit) => hit.amount), best: max((hit) => hit.amount) },
+        (results, { window }, key) => {
+          if (window.end < 1_000) ofThisWorker().result()
+          return { key, ...results }
+        },
+      )
+      .parallelism(2)
+      .to(noting)
+      .parallelism(2)
+  },
+  {
+    params: {
+      keys: 300_000,
+      kind: "session" as keyof typeof KINDS,
+      notes: new SharedArrayBuffer(2 * NOTES * 8),
+      signals: new SharedArrayBuffer(SIGNALS * 4),
+    },
+  },
+)
+
+class Notes {
+  readonly #notes: Float64Array
+  readonly #clock = new ThreadClock()
+  readonly #pauses: { readonly startMs: number; readonly endMs: number }[] = []
+  readonly #long: { readonly startMs: number; readonly endMs: number }[] = []
+  readonly #observer: PerformanceObserver
+  #lookMs = 0
+  #lookCpuMs = 0
+
+  constructor(notes: Float64Array) {
+    this.#notes = notes
+    this.#observer = new PerformanceObserver((list) => this.#addPauses(list.getEntries()))
+    this.#observer.observe({ entryTypes: ["gc"] })
+  }
+
+  result(): void {
+    const notes = this.#notes
+    const before = notes[RESULTS]!
+    notes[RESULTS] = before + 1
+    if (before % LOOK_EVERY !== 0) return
+    const nowMs = epochMs()
+    const cpuMs = this.#clock.cpuMs()
+    if (before === 0) notes[FIRST_MS] = nowMs
+    else {
+      const tookMs = nowMs - this.#lookMs
+      if (tookMs > notes[LONGEST_MS]!) notes[LONGEST_MS] = tookMs
+      if (tookMs > LONG_MS) this.#long.push({ startMs: this.#lookMs, endMs: nowMs })
+      notes[LONGEST_CPU_MS] = Math.max(notes[LONGEST_CPU_MS]!, cpuMs - this.#lookCpuMs)
+    }
+    notes[LAST_MS] = nowMs
+    this.#lookMs = nowMs
+    this.#lookCpuMs = cpuMs
+  }
+
+  barrier(): void {
+    const notes = this.#notes
+    if (notes[BARRIER_MS] !== 0) return
+    notes[RESULTS_AT_BARRIER] = notes[RESULTS]!
+    notes[BARRIER_MS] = epochMs()
+  }
+
+  close(): void {
+    const notes = this.#notes
+    this.#addPauses(this.#observer.takeRecords())
+    this.#observer.disconnect()
+    for (const { startMs, endMs } of this.#long) {
+      const pauses = this.#pauses.filter((pause) => pause.startMs < endMs && pause.endMs > startMs)
+      const pausedMs = pauses.reduce((sum, pause) => sum + pause.endMs - pause.startMs, 0)
+      notes[LONGEST_BUT_GC_MS] = Math.max(notes[LONGEST_BUT_GC_MS]!, endMs - startMs - pausedMs)
+      for (const pause of pauses) notes[LONGEST_GC_MS] = Math.max(notes[LONGEST_GC_MS]!, pause.endMs - pause.startMs)
+    }
+  }
+
+  #addPauses(entries: readonly { readonly startTime: number; readonly duration: number }[]): void {
+    for (const { startTime, duration } of entries) {
+      const startMs = performance.timeOrigin + startTime
+      this.#pauses.push({ startMs, endMs: startMs + duration })
+    }
+  }
+}
