@@ -97,7 +97,7 @@ function peer(data: { readonly port: MessagePort; readonly role: "sender" | "rec
 
 async function compare(context: BenchContext, shape: string, batchSize: number, rounds: number): Promise<void> {
   const { smoke, report, result } = context
-  const seconds = smoke ? 0.01 : 0.08
+  const seconds = smoke ? 0.01 : 0.25
   const cpu: Record<Transport, number[]> = { mailbox: [], postMessage: [], msgpackr: [], memcpy: [] }
   const variant = (transport: Transport) => () =>
     measure({ transport, shape, batchSize, digest: "all", seconds }, cpu[transport])
@@ -139,7 +139,7 @@ async function compare(context: BenchContext, shape: string, batchSize: number, 
 
 /** A receiver that looks at one field of each record. */
 async function compareOneField({ smoke, report, result }: BenchContext, rounds: number): Promise<void> {
-  const seconds = smoke ? 0.01 : 0.1
+  const seconds = smoke ? 0.01 : 0.25
   const variant = (transport: Transport) => () =>
     measure({ transport, shape: "strings", batchSize: 1024, digest: "one", seconds })
   report("strings, one field read")
