@@ -11,8 +11,9 @@ export interface StraightStep {
   readonly fn: (value: never, timeMs: number) => unknown
 }
 
-/** undefined for an operator that does more. */
+/** undefined for an operator that does more, and for one whose `onRecord` somebody has replaced: a proof watches it there. */
 export function straightStepOf(operator: Operator): StraightStep | undefined {
+  if (Object.hasOwn(operator, "onRecord")) return undefined
   if (
     operator instanceof MapOperator ||
     operator instanceof FilterOperator ||
