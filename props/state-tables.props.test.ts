@@ -85,6 +85,8 @@ class Captures {
     const sink = new Sink()
     const capture = this.#table.capture(this.#runningIsAll ? "all" : "changes", sink)
     this.#running = { capture, sink, expected }
+    // What became of the one before must be known by now.
+    this.#last = undefined
   }
 
   write(budget: number): void {

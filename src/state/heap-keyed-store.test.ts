@@ -146,6 +146,20 @@ describe("HeapKeyedStore.capture()", () => {
     expect(contentOf(sink.entries)).toEqual({ a: [10], b: "deleted" })
   })
 
+  it("refuses to take a capture back once the next was taken: the deletions of both would be lost (seed 255383597)", () => {
+    const store = lists(["a"], true)
+    store.capture("all", newSink()).write(100)
+    store.delete("a", hashKey("a"))
+    const changes = store.capture("changes", newSink())
+    changes.write(100)
+    const next = store.capture("all", newSink())
+    expect(() => changes.cancel()).toThrowError(/"lists" is cancelled after the next was taken/)
+    next.cancel()
+    const sink = newSink()
+    store.capture("all", sink).write(100)
+    expect(contentOf(sink.entries)).toEqual({})
+  })
+
   it("fails in write(), not in the record that made it hand over early", () => {
     const store = lists(["a", "b"])
     const capture = store.capture("all", {

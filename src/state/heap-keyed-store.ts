@@ -150,15 +150,16 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
     invariant(this.#capture === undefined, () => `state "${name}" is captured while a capture of it runs`)
     invariant(kind === "all" || this.#tracks, () => `changes of state "${name}" are captured, but not tracked`)
     const before = this.#capturedIn
-    this.#epoch += EPOCH_STEP
-    this.#capturedIn = this.#epoch
+    const epoch = this.#epoch + EPOCH_STEP
+    this.#epoch = epoch
+    this.#capturedIn = epoch
     for (const group of this.#groups) group?.take()
     const groups = this.#groups.filter((group) => group !== undefined)
     const capture = new HeapCapture<V>({
       groups,
       changesOnly: kind === "changes",
       sinceEpoch: kind === "changes" ? before : LOADED,
-      epoch: this.#epoch,
+      epoch,
       writer: new EntryWriter<V>(name, into, this.#codec && ((value) => this.#codec!.encode(value))),
       onEnd: () => {
         if (this.#capture !== capture) return
@@ -166,6 +167,8 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
         this.#watched = this.#tracks
       },
       onCancel: () => {
+        // What the next one took cannot be told from what this one did.
+        invariant(this.#epoch === epoch, () => `a capture of state "${name}" is cancelled after the next was taken`)
         this.#capturedIn = Math.min(this.#capturedIn, before)
         for (const group of groups) group.takeBack()
       },
