@@ -22,9 +22,8 @@ export function transactionsOf(outside: Outside, operatorId: string): Transactio
     label: "simulated transactions",
     connect: () => null,
     begin: (_connection, id) => {
-      // A process that dies before its attempt has left a trace is followed by one that counts it again.
       const before = all.get(id)
-      if (before !== undefined && before.state !== "aborted") complain(`RST-4: ${id} is begun, and is ${before.state}`)
+      if (before !== undefined) complain(`RST-4: ${id} is begun, and is ${before.state}`)
       all.set(id, { rows: [], state: "open" })
     },
     write: (_connection, id, values, timesMs) => {

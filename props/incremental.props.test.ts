@@ -79,7 +79,7 @@ class Job {
     this.store = await openStore(this.disk, { retain: 1 })
     const { point } = await this.store.newestSound()
     expect(point?.manifest.checkpointId).toBe(this.published?.checkpointId)
-    this.attempt = this.store.beginAttempt()
+    this.attempt = await this.store.beginAttempt()
     this.checkpointId = this.store.highestId
     this.captured = undefined
     this.workers = Array.from({ length: parallelism }, () => new Worker())

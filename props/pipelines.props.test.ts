@@ -98,6 +98,18 @@ const ENDED_BEFORE_RESCALE: [Program, WorldSpec] = [
   },
 ]
 
+/** A process dies before anything but its sinks has its attempt's number: the next attempt is another. */
+const DIES_WITHOUT_A_TRACE: [Program, WorldSpec] = [
+  { sources: [plainSource(9, 5)], stages: [], transactional: true },
+  {
+    ...fairWorld,
+    faults: [
+      { kind: "crash", at: { after: "start", nth: 1, steps: 100 }, keep: 0, shape: { parallelism: 1, workers: 1 } },
+    ],
+    everyMs: 5000,
+  },
+]
+
 /** Running counts by key, of records that come slowly enough for some checkpoints. */
 const COUNTS: Program = {
   sources: [
@@ -208,7 +220,7 @@ describe("a whole pipeline", () => {
           expect(committed.filter((text) => !wanted[sink]!.includes(text))).toEqual([])
         }
       }),
-      runs(0.5),
+      { ...runs(0.5), examples: [DIES_WITHOUT_A_TRACE] },
     )
   })
 

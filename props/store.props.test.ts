@@ -434,13 +434,13 @@ describe("store", () => {
         async (retain, steps) => {
           const disk = new SimDisk()
           let store = await startStore(disk, { retain })
-          let attempt = store.beginAttempt()
+          let attempt = await store.beginAttempt()
           let last: Manifest | undefined
           const chain = (): Map<number, readonly PartHandle[]> =>
             new Map(last?.kind === "checkpoint" ? last.subtasks.map(({ subtask, parts }) => [subtask, parts]) : [])
           const restart = async (): Promise<void> => {
             store = await startStore(disk, { retain })
-            attempt = store.beginAttempt()
+            attempt = await store.beginAttempt()
             last = (await store.newestSound()).point?.manifest
           }
           for (const action of steps) {

@@ -184,6 +184,27 @@ export const MUTANTS = [
     replace: "if (repeats && allowRepeat) throw committedDamaged",
     props: ["store-fences"],
   },
+  {
+    name: "store: an attempt's number is used twice",
+    file: "src/snapshot/store/checkpoint-store.ts",
+    find: "        await claimAttempt(this.#disk, this.folder, attempt)\n",
+    replace: "",
+    props: PIPELINES,
+  },
+  {
+    name: "store: an attempt begins before its number is durable",
+    file: "src/snapshot/store/_attempt-claim.ts",
+    find: "  await disk.syncDirectory(folder)\n",
+    replace: "",
+    props: ["store-fences"],
+  },
+  {
+    name: "store: an attempt's number is below that of what is gone on from",
+    file: "src/snapshot/store/checkpoint-store.ts",
+    find: "this.#attempt = Math.max(this.#attempt, above) + 1",
+    replace: "this.#attempt = this.#attempt + 1",
+    props: ["store-fences"],
+  },
   // Time and state
   {
     name: "watermarks: an idle input still holds the minimum back",

@@ -592,7 +592,8 @@ export class Job implements JobHandle {
     // What was prepared for checkpoints that never completed is not committed any more.
     if (store !== undefined) await this.#abortSinks()
     const splits = await this.#findInput(manifest)
-    const number = store?.beginAttempt() ?? 1
+    const above = manifest?.attempt ?? 0
+    const number = store === undefined ? above + 1 : await store.beginAttempt(above)
     const prepared: Record<string, Committable[]> = {}
     const ended: (readonly [SubtaskPlace, SubtaskShare])[] = []
     let checkpointing: Checkpointing | undefined

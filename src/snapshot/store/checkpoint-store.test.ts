@@ -88,7 +88,7 @@ describe("CheckpointStore.newestSound()", () => {
     expect(point?.manifest).toEqual(second)
     expect(await statesOf(disk, point!)).toEqual([["a2"], ["b2"]])
     expect(again.highestId).toBe(2)
-    expect(again.beginAttempt()).toBe(2)
+    expect(await again.beginAttempt()).toBe(2)
   })
 
   test("passes over a damaged checkpoint, says which file at which byte, and never comes back to it", async () => {
@@ -272,9 +272,9 @@ describe("CheckpointStore.publish()", () => {
   test("an attempt that has been replaced publishes nothing", async () => {
     const disk = new SimDisk()
     const store = await startStore(disk)
-    const attempt = store.beginAttempt()
+    const attempt = await store.beginAttempt()
     const late = await writeParts(disk, store, 1, { attempt })
-    const next = store.beginAttempt()
+    const next = await store.beginAttempt()
     expect(await codeOf(store.publish(late))).toBe("CHECKPOINT_FENCED")
     expect(await codeOf(store.begin({ checkpointId: 2, attempt, kind: "checkpoint" }))).toBe("CHECKPOINT_FENCED")
     await takeCheckpoint(disk, store, 1, { attempt: next })

@@ -1,4 +1,5 @@
 import { EngineError, invariant } from "../../errors/index.ts"
+import { claimAttempt, parseAttemptClaim, removeClaimsBefore } from "./_attempt-claim.ts"
 import {
   committedDamaged,
   fenced,
@@ -182,12 +183,26 @@ export class CheckpointStore {
   }
 
   /**
-   * A number for the next attempt of the job, greater than all that have left a trace here. From now on those before it
-   * can publish nothing.
+   * A number for the next attempt of the job, greater than all that were answered here before, whatever has crashed since: it
+   * is on the disk before anything is done in its name. From now on attempts before it can publish nothing.
+   *
+   * @param above the attempt of what is gone on from, which may come from elsewhere
+   * @throws {EngineError} CHECKPOINT_WRITE_FAILED, CHECKPOINT_LOCK_LOST
    */
-  beginAttempt(): number {
-    this.#attempt += 1
-    return this.#attempt
+  beginAttempt(above = 0): Promise<number> {
+    return this.#exclusive(async () => {
+      // Of a call that fails, too: it may have taken its number all the same.
+      this.#attempt = Math.max(this.#attempt, above) + 1
+      const attempt = this.#attempt
+      try {
+        await this.#checkLock()
+        await claimAttempt(this.#disk, this.folder, attempt)
+      } catch (error) {
+        throw writeFailed(`begin attempt ${attempt} in`, this.folder, error)
+      }
+      await this.#tryTo("clean up in", this.folder, () => removeClaimsBefore(this.#disk, this.folder, attempt))
+      return attempt
+    })
   }
 
   /**
@@ -408,6 +423,8 @@ export class CheckpointStore {
       this.#markerDamage = error
     }
     this.#highestId = this.#marker.highest
+    for (const name of await this.#disk.list(this.folder))
+      this.#attempt = Math.max(this.#attempt, parseAttemptClaim(name) ?? 0)
     for (const folder of [CHECKPOINTS, SAVEPOINTS, PARTS]) {
       for (const name of await this.#disk.list(`${this.folder}/${folder}`)) this.#saw(traceOf(name))
     }
