@@ -4,9 +4,11 @@
 //   npm run props:mutants -- --from 20       from the 20th on, to go on with a run that was ended
 //   npm run props:mutants -- --shard 1/4     every fourth, from the first on
 //   npm run props:mutants -- --jobs 1        one at a time
-// PROPS_SEED and PROPS_RUNS as for the properties. Takes some minutes. A run of all that kills all writes props/MUTANTS.md.
+//   npm run props:mutants -- --rows FILE     those that are killed are noted in FILE, so that shards add up; those noted before are passed over
+// PROPS_SEED and PROPS_RUNS as for the properties. Takes some minutes. Once all are killed, by one run or by those that share their
+// rows, props/MUTANTS.md is written.
 import { execFileSync, spawn } from "node:child_process"
-import { readFileSync, writeFileSync } from "node:fs"
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -21,6 +23,7 @@ const { values: options } = parseArgs({
     from: { type: "string", default: "1" },
     shard: { type: "string", default: "1/1" },
     jobs: { type: "string", default: String(Math.min(2, availableParallelism())) },
+    rows: { type: "string" },
   },
 })
 const [shard, shards] = options.shard.split("/").map(Number)
@@ -30,13 +33,16 @@ if (!(from >= 1 && jobs >= 1 && shard >= 1 && shard <= shards)) {
   throw new Error(`Cannot run mutants from ${options.from} of shard ${options.shard} by ${options.jobs}; count from 1`)
 }
 const seed = process.env.PROPS_SEED ?? String(Math.floor(Math.random() * 0x7fff_ffff))
+const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: root, encoding: "utf8" }).trim()
 const TIMEOUT_MS = 300_000
 
+const noted = options.rows !== undefined && existsSync(options.rows) ? readNoted(options.rows) : new Map()
 const chosen = MUTANTS.map((mutant, index) => ({ ...mutant, number: index + 1 })).filter(
   ({ name, props, number }) =>
     (name.includes(options.only) || props.some((file) => file.includes(options.only))) &&
     number >= from &&
-    (number - shard) % shards === 0,
+    (number - shard) % shards === 0 &&
+    !noted.has(name),
 )
 // All places first: a mutant that is none any more should not be found out after minutes.
 for (const mutant of chosen) apply(mutant, readFileSync(join(root, mutant.file), "utf8"))
@@ -45,32 +51,42 @@ console.log(`${chosen.length} mutants with seed ${seed}\n  # ${"mutant".padEnd(1
 const rows = []
 const waiting = [...chosen]
 await Promise.all(Array.from({ length: jobs }, runWaiting))
-rows.sort((a, b) => a.number - b.number)
 const survivors = rows.filter(({ killed }) => !killed)
 console.log(`\n${rows.length - survivors.length} of ${rows.length} mutants killed`)
 for (const { name } of survivors) console.log(`  SURVIVED: ${name}`)
 process.exitCode = survivors.length === 0 ? 0 : 1
-if (survivors.length === 0 && rows.length === MUTANTS.length) writeFileSync(join(root, "props/MUTANTS.md"), table())
+const killed = MUTANTS.flatMap(({ name }) => noted.get(name) ?? [])
+if (killed.length === MUTANTS.length) writeFileSync(join(root, "props/MUTANTS.md"), tableOf(killed))
 
 async function runWaiting() {
   for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-    const outcome = await runAgainst(mutant)
-    rows.push({ ...mutant, ...outcome })
-    const { killed, law, cases } = outcome
+    const { killed, law, cases } = await runAgainst(mutant)
+    rows.push({ name: mutant.name, killed })
+    if (killed) note({ name: mutant.name, props: mutant.props, law, cases, commit, seed, node: process.version })
     console.log(
       `${String(mutant.number).padStart(3)} ${mutant.name.padEnd(104)} ${killed ? `${law} (${cases})` : "SURVIVED"}`,
     )
   }
 }
 
-function table() {
-  const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: root, encoding: "utf8" }).trim()
-  const lines = rows.map(({ name, props, law, cases }) => `| ${name} | ${props.join(", ")} | ${law} | ${cases} |`)
+function note(row) {
+  noted.set(row.name, row)
+  if (options.rows !== undefined) appendFileSync(options.rows, `${JSON.stringify(row)}\n`)
+}
+
+function readNoted(file) {
+  const lines = readFileSync(file, "utf8").split("\n").filter(Boolean)
+  return new Map(lines.map((line) => JSON.parse(line)).map((row) => [row.name, row]))
+}
+
+function tableOf(killed) {
+  const lines = killed.map((row) => `| ${row.name} | ${row.props.join(", ")} | ${row.law} | ${row.cases} |`)
+  const each = (field) => [...new Set(killed.map((row) => row[field]))].join(", ")
   return [
     "# Mutants",
     "",
-    `Written by \`npm run props:mutants\`, of commit ${commit} with seed ${seed} under Node ${process.version}: all ${rows.length} were killed. The first law that`,
-    "broke, and after how many cases; what is tried in all orders has none.",
+    `Written by \`npm run props:mutants\`, of commit ${each("commit")} with seed ${each("seed")} under Node ${each("node")}: all ${killed.length} were`,
+    "killed. The first law that broke, and after how many cases; what is tried in all orders has none.",
     "",
     "| wrong engine | properties | law that killed it | cases |",
     "| --- | --- | --- | --- |",
