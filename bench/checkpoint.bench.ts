@@ -168,6 +168,7 @@ async function costs(dir: string, { smoke, result }: BenchContext): Promise<void
       tables: [{ operatorId: "sums", table: store }],
       values: [],
       keyGroups: 128,
+      now: () => performance.now(),
       createPart: () =>
         PartWriter.create({ disk: realDisk(), directory, jobName: "costs", checkpointId: id, attempt: 1, vertexId: "sums", subtask: 0 }),
       wake: () => undefined,

@@ -41,6 +41,7 @@ class Worker {
       tables: this.tables,
       values: [{ operatorId: OPERATOR, value: checkpointId }],
       keyGroups: KEY_GROUPS,
+      now: () => 0,
       createPart: () =>
         PartWriter.create({ disk, directory, jobName: JOB, checkpointId, attempt, vertexId: OPERATOR, subtask }),
       wake: () => undefined,

@@ -202,7 +202,6 @@ async function buildSubtask(
     wake: options.wake,
   })
   const head = vertex.operators[0]!
-  const startedMs = options.now()
   const place = { vertex: vertex.index, subtask }
   const inputs = [...ends.receivers].filter(([spec]) => spec.edge.to === vertex.index && spec.toSubtask === subtask)
   const { barrierMode } = options
@@ -213,7 +212,7 @@ async function buildSubtask(
     chain,
     outputs,
     metrics,
-    startedMs,
+    now: options.now,
     channels: {
       sent: writers.flatMap(({ channels }) => channels),
       received: inputs.map(([spec]) => spec.index),

@@ -55,7 +55,7 @@ class Burst {
     this.subtask = new Subtask({
       ...{ vertex: 0, subtask: 0, input: this.input, chain: this.chain, outputs: [], metrics, keyGroups: 128 },
       channels: { sent: [], received: [] },
-      ...{ startedMs: 0, incremental: false },
+      ...{ now: () => 0, incremental: false },
       outputCut: () => undefined,
       wake: () => undefined,
       createPart: async () =>

@@ -27,6 +27,8 @@ export interface SubtaskSnapshotOptions {
   readonly keyGroups: number
   /** Copy records in flight, where the barrier overtook them. */
   readonly inFlight?: readonly InFlightSource[]
+  /** The worker's clock, in ms. */
+  now(): number
   /** Makes the file. Called only when there is something to write. */
   createPart(): Promise<PartWriter>
   /** Something that `step` waits for has happened. */
@@ -35,8 +37,6 @@ export interface SubtaskSnapshotOptions {
 
 /** The table that keeps an operator's value. */
 export const VALUE_TABLE = "$value"
-/** Entries looked at per step: about half a millisecond. */
-const ENTRIES_PER_STEP = 2048
 /** Encoded bytes that may wait for the disk: beyond, the capture waits too. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024
 
@@ -70,10 +70,10 @@ export class SubtaskSnapshot {
       const bytes = encodeValue(value)
       this.#addBlock({ operatorId, table: VALUE_TABLE, keyGroup: undefined, entries: 1, bytes, kind: "full" })
     }
-    const { kind, keyGroups } = options
+    const { kind, keyGroups, now } = options
     for (const { operatorId, table } of options.tables) {
       const add = (block: BlockInput): void => this.#addBlock(block)
-      const writing = new TableWriting({ operatorId, table, kind, keyGroups, add })
+      const writing = new TableWriting({ operatorId, table, kind, keyGroups, now, add })
       this.#captures.push(writing)
       this.#taken.push(writing.capture)
     }
@@ -112,7 +112,7 @@ export class SubtaskSnapshot {
       return copied
     }
     if (this.#waitingBytes > MAX_WAITING_BYTES) return copied
-    if (next.step(ENTRIES_PER_STEP)) this.#captures.shift()
+    if (next.step()) this.#captures.shift()
     if (!this.#writing) this.#writeOn()
     return true
   }

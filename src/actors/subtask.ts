@@ -67,8 +67,8 @@ export interface SubtaskOptions {
     /** On the clock of the barriers' birth. */
     now(): number
   }
-  /** The worker's clock now. */
-  readonly startedMs: number
+  /** The worker's clock, in ms. */
+  now(): number
   wake(): void
   /** Makes the file of this subtask's share of a checkpoint. */
   createPart(checkpointId: number): Promise<PartWriter>
@@ -140,7 +140,7 @@ export class Subtask {
     this.#metrics = options.metrics
     this.#wake = options.wake
     this.#cut = new OutputCut(options.chain, options.wake)
-    this.#lastEndMs = options.startedMs
+    this.#lastEndMs = options.now()
   }
 
   open(): void {
@@ -455,6 +455,7 @@ export class Subtask {
       values,
       inFlight: [input.inFlight, ...rests].filter((source) => source !== undefined),
       keyGroups: this.#options.keyGroups,
+      now: this.#options.now,
       createPart: () => this.#options.createPart(checkpointId),
       wake: this.#wake,
     })
