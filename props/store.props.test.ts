@@ -25,58 +25,7 @@ import {
   PartReader,
   SimDisk,
 } from "../src/snapshot/store/index.ts"
-
-/** What a checkpoint of `writeParts` holds. */
-const statesWritten = (id: number): readonly string[] => [`a${id}`, `b${id}`]
-
-/**
- * A small generator of choices that need not shrink: which of many unsynced effects a crash keeps, and how much of a
- * torn write.
- */
-function choices(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
-type Keep = Parameters<SimDisk["crash"]>[0]
-
-/** Every subset of up to 5 unsynced effects, of more 32 random ones; then 8 with torn writes. */
-function* crashes(disk: SimDisk, seed: number): Generator<Keep> {
-  const effects = disk.unsynced()
-  const random = choices(seed)
-  const masks = effects.length <= 5 ? 2 ** effects.length : 32
-  for (let mask = 0; mask < masks; mask++) {
-    const kept = effects.map((_, i) => (effects.length <= 5 ? ((mask >> i) & 1) === 1 : random() < 0.5))
-    yield (_effect, index) => kept[index] ?? false
-  }
-  for (let i = 0; i < 8 && effects.length > 0; i++) {
-    const kept = effects.map(({ kind, bytes }) =>
-      kind === "write" ? Math.floor(random() * (bytes + 1)) : random() < 0.5,
-    )
-    yield (_effect, index) => kept[index] ?? false
-  }
-}
-
-/**
- * Starts anew on a disk and answers the checkpoint found, after checking that it is whole and that nothing had to be
- * passed over.
- */
-async function restoredId(disk: SimDisk): Promise<number | undefined> {
-  const warnings: EngineError[] = []
-  const store = await openStore(disk, { onWarning: (warning) => void warnings.push(warning) })
-  const { point, passedOver } = await store.newestSound()
-  expect(passedOver).toEqual([])
-  expect(warnings).toEqual([])
-  if (point === undefined) return undefined
-  const { checkpointId } = point.manifest
-  expect((await statesOf(disk, point)).map((texts) => texts.at(-1))).toEqual(statesWritten(checkpointId))
-  return checkpointId
-}
+import { choices, crashedDisks, restoredId, statesWritten } from "./_store-crashes.ts"
 
 /** Every file in the job's folder is named by a manifest, or is a manifest, the marker, or the lock. */
 async function expectNoLeftovers(disk: SimDisk, manifests: readonly Manifest[]): Promise<void> {
@@ -148,10 +97,8 @@ describe("store", () => {
       const { calls } = await killedAt(scenario, Number.POSITIVE_INFINITY)
       for (let k = 0; k <= calls; k++) {
         const { disk, published } = await killedAt(scenario, k)
-        for (const keep of crashes(disk, k)) {
+        for (const after of crashedDisks(disk, { seed: k })) {
           cases += 1
-          const after = disk.clone()
-          after.crash(keep)
           const id = await restoredId(after)
           seen.add(id)
           expect(published ? [3] : [2, 3]).toContain(id)
@@ -170,15 +117,14 @@ describe("store", () => {
         // A killed process without a crash of the machine: the next process reads what only the cache knows, and then
         // the power fails.
         const id = await restoredId(disk)
-        for (const keep of crashes(disk, k)) {
-          const after = disk.clone()
-          after.crash(keep)
+        for (const after of crashedDisks(disk, { seed: k })) {
           expect(await restoredId(after)).toBe(id)
         }
       }
       // The checker has seen both outcomes.
       expect([...seen].sort()).toEqual([2, 3])
       expect(cases).toBeGreaterThan(calls)
+      console.log(`${scenario.kind}, retain ${scenario.retain}: a crash at each of ${calls} calls, ${cases} disks`)
     },
   )
 
@@ -197,9 +143,8 @@ describe("store", () => {
           expect((error as EngineError).code).toMatch(/^CHECKPOINT_/)
         }
         disk.setFault(undefined)
-        const kept = [...crashes(disk, seed)]
-        disk.crash(kept[pick % kept.length])
-        const id = await restoredId(disk)
+        const left = [...crashedDisks(disk, { seed })]
+        const id = await restoredId(left[pick % left.length]!)
         expect([1, undefined]).toContain(id)
         if (committed) expect(id).toBe(1)
       }),
@@ -395,9 +340,7 @@ describe("store", () => {
           }
           const published = possible[0] === 3
           disk.setFault(undefined)
-          for (const keep of crashes(disk, k)) {
-            const after = disk.clone()
-            after.crash(keep)
+          for (const after of crashedDisks(disk, { seed: k })) {
             expect(possible).toContain(await restoredId(after))
           }
           // The same process goes on once the disk is well again.
