@@ -28,6 +28,27 @@ describe("barriers", () => {
     expect(types([...handler.onBarrier(1, barrier(2), 200)])).toContain("capture")
   })
 
+  it("FLINK-17568: aligned, a channel is held from its barrier on, and the capture comes with the last one", () => {
+    const handler = createBarrierHandler({ kind: "aligned" }, 2)
+    expect([...handler.onBarrier(1, barrier(1), 100)]).toEqual([{ type: "hold", channel: 1 }])
+    expect(types([...handler.onBarrier(0, barrier(1), 100)])).toEqual(["capture", "releaseAll", "complete"])
+  })
+
+  it("FLINK-17564, FLINK-18139: a channel's records are saved until its own barrier comes, each channel's by itself", () => {
+    const handler = createBarrierHandler(UNALIGNED, 3)
+    expect(captureOf([...handler.onBarrier(1, barrier(1), 100)])).toMatchObject({ channelsToSave: [0, 2] })
+    expect([...handler.onBarrier(2, barrier(1), 100)]).toEqual([{ type: "channelDone", channel: 2, checkpointId: 1 }])
+    expect(types([...handler.onBarrier(0, barrier(1), 100)])).toEqual(["channelDone", "complete"])
+  })
+
+  it("FLINK-18252: a savepoint's barrier overtakes nothing, also where others do", () => {
+    const handler = createBarrierHandler(UNALIGNED, 2)
+    const aligned = { ...barrier(1), aligned: true }
+    expect([...handler.onAnnouncement(0, aligned, 1e9)]).toEqual([])
+    expect(types([...handler.onBarrier(0, aligned, 1e9)])).toEqual(["hold"])
+    expect(captureOf([...handler.onBarrier(1, aligned, 1e9)])).toMatchObject({ aligned: true, channelsToSave: [] })
+  })
+
   it("FLINK-19681: behind an aligned checkpoint the next one saves the channels whose barrier is to come, and no other", () => {
     const handler = createBarrierHandler(TIMEOUT, 2)
     handler.onBarrier(0, barrier(1), 101)

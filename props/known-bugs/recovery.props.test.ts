@@ -66,6 +66,22 @@ const BUGS: readonly (readonly [bug: string, faults: (steps: number) => Fault[]]
     (steps) => [crash("commit", 1, steps)],
   ],
   [
+    "apache/paimon #9236, arroyo #894, FLINK-29627, FLINK-29509: of several transactions of one checkpoint some are committed when it crashes, and all are in the end",
+    (steps) => [crash("commit", 2 + (steps % 3), 0), crash("commit", 5, steps)],
+  ],
+  [
+    "KAFKA-17754: a commit of an attempt that has failed ends no transaction of the next one",
+    (steps) => [kill("commit", 1, steps), crash("commit", 2, 1)],
+  ],
+  [
+    "KAFKA-15690, KAFKA-16077: nothing is lost or moved when a task fails while it restores, and the next has another parallelism",
+    (steps) => [crash("complete", 1, 0), crash("restart", 1, 2 + 3 * steps, OTHERS), kill("restart", 2, 3 * steps)],
+  ],
+  [
+    "FLINK-23233: a split handed out while a checkpoint is taken is in it, or in the next",
+    (steps) => [kill("trigger", 1, steps), crash("trigger", 2, 4 * steps), crash("complete", 1, steps)],
+  ],
+  [
     "FLINK-20654: a checkpoint, and a crash, before restored records in flight are used up",
     (steps) => [crash("complete", 1, 3), crash("restart", 1, 10 + 9 * steps)],
   ],
@@ -99,7 +115,61 @@ const BUGS: readonly (readonly [bug: string, faults: (steps: number) => Fault[]]
   ],
 ]
 
+/** Calls to the outside that fail, by their number: before or after they have done their work. */
+const REFUSALS: readonly (readonly [bug: string, refusals: Readonly<Record<number, "before" | "after">>[]])[] = [
+  [
+    "FLINK-7637, apache/seatunnel #10574: a checkpoint whose sink could not prepare is not acknowledged, and nothing is lost",
+    [{ 1: "before" }, { 2: "after" }, { 3: "before", 4: "before" }],
+  ],
+  [
+    "apache/seatunnel #11569: a commit that fails is tried again",
+    [{ 4: "before", 5: "before" }, { 6: "before" }, { 5: "after", 7: "after" }],
+  ],
+]
+
 describe("recovery", () => {
+  it.each(REFUSALS)("%s", async (_bug, refusals) => {
+    const wanted = evaluate(PROGRAM).map(sortedTexts)
+    for (const [index, refusal] of refusals.entries()) {
+      let refused = 0
+      const mode = EXACTLY_ONCE[index % EXACTLY_ONCE.length]!
+      const refuse = (call: number): "before" | "after" | undefined => {
+        if (refusal[call] !== undefined) refused += 1
+        return refusal[call]
+      }
+      const { outside } = await runWorld((to) => buildGraph(PROGRAM, to), WORLD, mode, tally, refuse)
+      expect({ refusal, output: received(PROGRAM, outside) }).toEqual({ refusal, output: wanted })
+      expect(refused).toBe(Object.keys(refusal).length)
+    }
+  })
+
+  it("FLINK-22815: receivers of a broadcast go on from records in flight that are the same", async () => {
+    const program: Program = {
+      ...PROGRAM,
+      stages: [
+        { op: "broadcast", input: 0, n: 3, parallelism: undefined },
+        { op: "count", input: 1, parallelism: undefined },
+      ],
+    }
+    const wanted = evaluate(program).map(sortedTexts)
+    for (const steps of [0, 4, 30]) {
+      const world = { ...WORLD, capacityRecords: 4, faults: [crash("complete", 1, steps), kill("complete", 2, steps)] }
+      const { simulation, outside } = await runWorld((to) => buildGraph(program, to), world, EXACTLY_ONCE[1]!, tally)
+      expect({ steps, output: received(program, outside) }).toEqual({ steps, output: wanted })
+      expect(simulation.restarts).toBeGreaterThan(0)
+    }
+  })
+
+  it("FLINK-16641, risingwave #24693, STORM-3637: with channels of one record nobody waits for somebody who waits", async () => {
+    const wanted = evaluate(PROGRAM).map(sortedTexts)
+    for (const mode of EXACTLY_ONCE) {
+      const world = { ...WORLD, capacityRecords: 1, everyMs: 10, schedule: { ...FAIR, order: 7, budgets: [1] } }
+      const { simulation, outside } = await runWorld((to) => buildGraph(PROGRAM, to), world, mode, tally)
+      expect(received(PROGRAM, outside)).toEqual(wanted)
+      expect(simulation.checkpoints).toBeGreaterThan(0)
+    }
+  })
+
   it.each(BUGS)("%s", async (_bug, faultsOf) => {
     const wanted = evaluate(PROGRAM).map(sortedTexts)
     let happened = 0
