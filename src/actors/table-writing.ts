@@ -41,7 +41,7 @@ function learnedOf(table: StateTable): Learned {
 }
 
 /** Entries looked at per step: a counter takes 0.3 us, a session 8, a large window a millisecond. */
-const FIRST_ENTRIES = 128
+const FIRST_ENTRIES = 16
 const MAX_ENTRIES = 2048
 /** A step that takes longer is followed by one of fewer entries, one that takes less by one of more. */
 const LONG_MS = 1.5
