@@ -65,7 +65,8 @@ const END = Number.POSITIVE_INFINITY
  *
  * @throws {EngineError} WINDOW_NO_TIME; WINDOW_GAP_INVALID; STATE_INCOMPATIBLE when the state of other windows is restored
  * State: per key one value in the store "windows", O(windows) or O(records); at most one timer of each kind. A timer may wake a key
- * too early, never too late: it asks again. Per record a get and a set of the store, and O(open windows of the key).
+ * too early, never too late: it asks again. Per record a get and a set of the store, and O(open windows of the key); of sessions
+ * that their ends fire O(log sessions), and so much to fire one.
  */
 export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Operator<In, Out> {
   readonly #keyOf: (value: In) => K
@@ -76,6 +77,8 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
   readonly #mode: PaneMode
   readonly #latenessMs: number
   readonly #keepsRecords: boolean
+  /** No window needs a timer before its last millisecond, nor one of the clock: the first windows of a key say when it is to be woken. */
+  readonly #wakesAtEnds: boolean
   readonly #copy: (accumulator: Acc) => Acc
   readonly #eventTimers = new TimerQueue<K>(keyIdentity)
   readonly #processingTimers = new TimerQueue<K>(keyIdentity)
@@ -103,6 +106,7 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
       assigner.time === "event" && assigner.kind !== "count" && assigner.kind !== "global"
         ? (options.latenessMs ?? 0)
         : 0
+    this.#wakesAtEnds = assigner.time === "event" && trigger.asksOnlyForEnd === true
     this.#keepsRecords =
       content.kind === "process" ||
       evictor !== undefined ||
@@ -265,24 +269,21 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
     // and taken off where the window is shown. (Flink's fires one ms earlier, so that the result depends on the watermark.)
     const end = start + assigner.gapOf(value) + 1
     const { windows } = of
-    // Nearly always a key has one session, and it goes on.
-    const single = windows.length === 1 && windows[0]!.start < end && windows[0]!.end > start
-    const touching = single ? windows : windows.filter((each) => each.start < end && each.end > start)
-    let window = touching[0]
-    if (window === undefined) {
+    const first = firstEndingAfter(windows, start)
+    let window = windows[first]
+    if (window === undefined || window.start >= end) {
       if (assigner.time === "event" && end - 1 + this.#latenessMs <= this.#watermarkMs) return false
       window = newKeyWindow<In, Acc>(start, end, this.#trigger.create(), this.#keepsRecords)
-      insertByEnd(windows, window)
+      windows.splice(first, 0, window)
     } else {
       const formerEnd = window.end
-      for (let other = 1; other < touching.length; other++) this.#merge(of, window, touching[other]!)
+      let next = first + 1
+      for (; next < windows.length && windows[next]!.start < end; next++) this.#merge(window, windows[next]!)
+      const merged = next - first - 1
+      if (merged > 0) windows.splice(first + 1, merged)
       window.start = Math.min(window.start, start)
       window.end = Math.max(window.end, end)
-      if (touching.length > 1 || window.end !== formerEnd) {
-        if (!single) {
-          windows.splice(windows.indexOf(window), 1)
-          insertByEnd(windows, window)
-        }
+      if (merged > 0 || window.end !== formerEnd) {
         // It is to be on time once more.
         if (window.end - 1 > this.#now()) window.wasOnTime = false
         this.#trigger.onResize?.(window.trigger, this.#at.enter(window))
@@ -321,9 +322,8 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
     this.#follow(of, key, window, answer, over ? "late" : this.#timingOf(window, nowMs), out)
   }
 
-  #merge(of: KeyWindows<In, Acc>, into: KeyWindow<In, Acc>, other: KeyWindow<In, Acc>): void {
+  #merge(into: KeyWindow<In, Acc>, other: KeyWindow<In, Acc>): void {
     const content = this.#content
-    of.windows.splice(of.windows.indexOf(other), 1)
     into.start = Math.min(into.start, other.start)
     into.end = Math.max(into.end, other.end)
     if (into.records !== undefined) into.records.push(...other.records!)
@@ -349,7 +349,7 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
     if (of === undefined) return
     if (domain === "event") of.armedEventTime = null
     else of.armedProcessingTime = null
-    for (const window of [...of.windows]) this.#fireDue(of, key, window, timeMs, domain, out)
+    this.#fireAllDue(of, key, timeMs, domain, out)
     this.#put(of, key, keyHash)
   }
 
@@ -358,7 +358,18 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
     for (;;) {
       const timeMs = this.#nextEventTime(of)
       if (timeMs === null || timeMs > this.#watermarkMs) return
-      for (const window of [...of.windows]) this.#fireDue(of, key, window, timeMs, "event", out)
+      this.#fireAllDue(of, key, timeMs, "event", out)
+    }
+  }
+
+  #fireAllDue(of: KeyWindows<In, Acc>, key: K, timeMs: number, domain: TimeDomain, out: Output<Out>): void {
+    const { windows } = of
+    for (let at = 0; at < windows.length; ) {
+      const window = windows[at]!
+      if (this.#wakesAtEnds && window.end - 1 > timeMs) return
+      this.#fireDue(of, key, window, timeMs, domain, out)
+      // A window that is gone is out of the list.
+      if (windows[at] === window) at++
     }
   }
 
@@ -493,6 +504,7 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
   #nextEventTime(of: KeyWindows<In, Acc>): number | null {
     let next: number | null = null
     for (const window of of.windows) {
+      if (this.#wakesAtEnds && next !== null && window.end - 1 >= next) break
       const at = Math.min(window.eventTimes[0] ?? END, this.#goesAt(window, "event"))
       if (next === null || at < next) next = at
     }
@@ -500,6 +512,7 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
   }
 
   #nextProcessingTime(of: KeyWindows<In, Acc>): number | null {
+    if (this.#wakesAtEnds) return null
     let next: number | null = null
     for (const window of of.windows) {
       const goes = this.#goesAt(window, "processing")
@@ -601,6 +614,20 @@ function insertByEnd<T, Acc>(windows: KeyWindow<T, Acc>[], window: KeyWindow<T, 
   let place = windows.length
   while (place > 0 && windows[place - 1]!.end > window.end) place--
   windows.splice(place, 0, window)
+}
+
+/** Where the first of disjoint windows stands that ends after a time; their number when none does. Nearly always it is the last. */
+function firstEndingAfter<T, Acc>(windows: readonly KeyWindow<T, Acc>[], timeMs: number): number {
+  let high = windows.length
+  if (high > 0 && windows[high - 1]!.end <= timeMs) return high
+  if (high > 1 && windows[high - 2]!.end <= timeMs) return high - 1
+  let low = 0
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (windows[middle]!.end > timeMs) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 function clear<T, Acc>(window: KeyWindow<T, Acc>): void {

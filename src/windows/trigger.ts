@@ -48,6 +48,8 @@ export interface Trigger<T = unknown, S = unknown> {
   finished?(state: S): boolean
   /** It may fire before the watermark has passed the window, or without a watermark. False when not given. */
   readonly firesOnlyAtEnd?: boolean
+  /** It asks for no time but the window's last millisecond, in event time: a key's later windows need not be looked at then. False when not given. */
+  readonly asksOnlyForEnd?: boolean
 }
 
 /** Whether an answer lets the content leave. */

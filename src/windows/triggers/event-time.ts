@@ -33,5 +33,6 @@ export function eventTime(): Trigger<unknown, Armed> {
       if (context.window.end - 1 > context.watermarkMs) arm(state, context)
     },
     firesOnlyAtEnd: true,
+    asksOnlyForEnd: true,
   }
 }
