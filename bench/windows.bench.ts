@@ -23,6 +23,7 @@ import { HarnessContext } from "../src/operators/testing.ts"
 import { hashKey } from "../src/state/index.ts"
 import { createWindowOperator, session, sliding, tumbling, type WindowAssigner } from "../src/windows/index.ts"
 import { type Bench, type BenchContext, check, ratios } from "./bench.ts"
+import { ThreadClock } from "./pipelines/thread-clock.ts"
 import {
   BARRIER_MS,
   GO,
@@ -280,15 +281,16 @@ async function burstOnce(assigner: WindowAssigner<Hit>, windows: number) {
   }
   const observer = new PerformanceObserver((list) => add(list.getEntries()))
   observer.observe({ entryTypes: ["gc"] })
+  const clock = new ThreadClock()
   const pieces: (Span & { readonly tookMs: number })[] = []
   const piece = (fire: () => void) => {
-    const from = process.cpuUsage()
+    const fromMs = clock.cpuMs()
     const startMs = performance.now()
     fire()
     const endMs = performance.now()
-    const { user, system } = process.cpuUsage(from)
-    // Either is too much: the clock when other programs run, processor time when the compiler's and collector's threads do.
-    pieces.push({ startMs, endMs, tookMs: Math.min(endMs - startMs, (user + system) / 1_000) })
+    // Of this thread alone: the compiler's and the collector's threads, and other programs, take the clock's time and the process's.
+    const cpuMs = clock.cpuMs() - fromMs
+    pieces.push({ startMs, endMs, tookMs: cpuMs > 0 ? Math.min(endMs - startMs, cpuMs) : endMs - startMs })
   }
   piece(() => operator.onWatermark!(100, out))
   while (operator.firing === true) piece(() => operator.resume!(out))
