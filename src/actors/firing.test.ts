@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import type { Operator } from "../contracts/index.ts"
-import { count, ProcessOperator } from "../operators/index.ts"
+import { count, ProcessOperator, valueState } from "../operators/index.ts"
 import type { PartWriter } from "../snapshot/store/index.ts"
 import { hashKey, heapBackend } from "../state/index.ts"
 import { createWindowOperator, session, sliding, tumbling, type WindowAssigner } from "../windows/index.ts"
@@ -55,7 +55,7 @@ class Burst {
     this.subtask = new Subtask({
       ...{ vertex: 0, subtask: 0, input: this.input, chain: this.chain, outputs: [], metrics, keyGroups: 128 },
       channels: { sent: [], received: [] },
-      ...{ now: () => 0, incremental: false },
+      ...{ incremental: false, now: () => this.nowMs },
       outputCut: () => undefined,
       wake: () => undefined,
       createPart: async () =>
@@ -100,8 +100,11 @@ class OneWatermark implements SubtaskInput {
   onPass: () => void = () => undefined
   /** The barrier stands behind the watermark in the channel. */
   barrier: BarrierMark | undefined
+  /** Records that the last step might have taken. */
+  budget = 0
 
-  step() {
+  step(_chain: Chain, budget: number) {
+    this.budget = budget
     this.barrierDue = this.barrier
     this.barrier = undefined
     return { records: 0, moved: false }
@@ -134,6 +137,43 @@ const timers = () =>
       onTimer: (timeMs, ctx) => ctx.emit(`${ctx.key} ${timeMs}`),
     },
   }) as Operator
+
+describe("a snapshot that is written beside the records", () => {
+  it("ends its pieces by the clock, and takes no records from the steps when it is slow", () => {
+    const entryMs = 0.05
+    const run: Burst = new Burst(
+      new ProcessOperator<Hit, string, number, { held: ReturnType<typeof valueState<number>> }>({
+        keyOf: (hit) => hit.key,
+        spec: {
+          state: {
+            held: valueState<number>({
+              encode: (n) => {
+                run.nowMs += entryMs
+                return n
+              },
+              decode: Number,
+            }),
+          },
+          onRecord: ({ key }, ctx) => ctx.state.held.set(key),
+        },
+      }) as Operator,
+    )
+    run.feed(hits, 1)
+    run.input.barrier = { checkpointId: 1, bornMs: 0 }
+    let longestMs = 0
+    let leastRecords = Number.POSITIVE_INFINITY
+    for (let steps = 0; run.nowMs < 1_000 + KEYS * entryMs - 1; steps++) {
+      const startMs = run.nowMs
+      const outcome = run.subtask.step()
+      run.subtask.accountTime(startMs, run.nowMs, outcome)
+      if (run.input.budget > 0) leastRecords = Math.min(leastRecords, run.input.budget)
+      // By then it has learned how slow.
+      if (steps > 10) longestMs = Math.max(longestMs, run.nowMs - startMs)
+    }
+    expect(longestMs).toBeLessThan(5)
+    expect(leastRecords).toBe(1024)
+  })
+})
 
 describe("thousands of windows or timers that are due at once", () => {
   it.each<[string, () => Operator]>([

@@ -126,6 +126,8 @@ export class Subtask {
   readonly #parts = new PartChain()
   #capture: Capture | undefined
   #budget = STEP_BUDGET
+  /** What the last step spent on the snapshot: no time of its records. */
+  #captureMs = 0
   readonly #cut: OutputCut
   /** What sinks prepared and nobody has said is committed, with the checkpoint whose share it was in last. */
   #uncommitted: { readonly checkpointId: number; readonly prepared: PreparedBySink }[] = []
@@ -176,7 +178,7 @@ export class Subtask {
     this.#metrics.add(BOOKED_UNDER[outcome], endMs - startMs)
     this.#lastEndMs = endMs
     this.#lastOutcome = outcome
-    const stepMs = endMs - startMs
+    const stepMs = endMs - startMs - this.#captureMs
     if (stepMs > STEP_LONG_MS) this.#budget = Math.max(1, this.#budget >> 1)
     else if (stepMs < STEP_SHORT_MS && this.#budget < STEP_BUDGET) this.#budget *= 2
   }
@@ -184,9 +186,18 @@ export class Subtask {
   /** @param budget records it may take at most */
   step(budget: number = STEP_BUDGET): StepOutcome {
     this.#cut.check()
-    const captured = this.#capture !== undefined && this.#advanceCapture(this.#capture)
+    const captured = this.#stepCapture()
     const outcome = this.#stepPhase(budget)
     return captured && outcome !== "done" ? "progressed" : outcome
+  }
+
+  #stepCapture(): boolean {
+    this.#captureMs = 0
+    if (this.#capture === undefined) return false
+    const startMs = this.#options.now()
+    const moved = this.#advanceCapture(this.#capture)
+    this.#captureMs = this.#options.now() - startMs
+    return moved
   }
 
   /** How it stands, for `why`. */
