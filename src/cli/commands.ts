@@ -434,6 +434,14 @@ const PROVE: CommandSpec = {
       default: "1000",
     },
     {
+      name: "delivery",
+      kind: { type: "choice", choices: ["exactly-once", "at-least-once"] },
+      value: "guarantee",
+      summary:
+        "What the job is run with. At least once: records may come more than once, but none may be lost or come out that a plain run does not give.",
+      default: "exactly-once",
+    },
+    {
       name: "seed",
       kind: { type: "integer", min: 0, max: 2_147_483_647 },
       value: "n",

@@ -28,6 +28,7 @@ export async function proveCommand({ io, load, file, values }: ProveCommand): Pr
   const found = await prove(pipeline, {
     ...proof,
     ...numbersOf(values),
+    ...(values.delivery === "at-least-once" || values.delivery === "exactly-once" ? { delivery: values.delivery } : {}),
     ...(typeof values.path === "string" ? { path: values.path } : {}),
     params: { ...proof.params, ...jobOptions(values).params },
     onProgress: progress.show,

@@ -29,8 +29,9 @@ export function proofText({ job, failure, statistics, sampled }: Proof, file: st
   section("how it comes about", failure.schedule)
   section("the run, step by step", failure.log)
   if (failure.replay !== undefined) {
-    const { seed, path } = failure.replay
-    lines.push(`  again: millrace prove ${file} --seed ${seed} --path ${path}`)
+    const { seed, path, delivery } = failure.replay
+    const asRun = delivery === undefined ? "" : ` --delivery ${delivery}`
+    lines.push(`  again: millrace prove ${file}${asRun} --seed ${seed} --path ${path}`)
   }
   lines.push(`  after ${statisticsText(statistics)}`, ...sampledLine.map((line) => `  ${line}`))
   return `${lines.join("\n")}\n`

@@ -177,6 +177,85 @@ describe("prove()", () => {
     expect(failure!.records.items).toEqual([{ k: 0, t: -1 }])
   })
 
+  describe("order", () => {
+    const order = { out: (item: Item) => item.k }
+
+    it("finds that records of a key overtake each other, which nothing else shows", { timeout: 120_000 }, async () => {
+      const job = pipeline("overtaking", ({ source }) => {
+        source(ITEMS)
+          .rebalance()
+          .map((item) => item)
+          .print()
+          .name("out")
+      })
+      expect((await prove(job, { ...QUICK, recordsPerRun: 12 })).failure).toBeUndefined()
+      const { failure } = await prove(job, { runs: 200, seed: 1, recordsPerRun: 12, order })
+      expect(failure).toMatchObject({ kind: "output", operator: "out" })
+      expect(failure!.message).toMatch(/the records of key \d in another order than .*: \{"k":\d,"t":\d+\} where /)
+      expect(failure!.records["source-1"]!.length).toBeLessThanOrEqual(10)
+    })
+
+    it("finds nothing where a key's records stay on one way", async () => {
+      const job = pipeline("steady", ({ source }) => {
+        source(ITEMS)
+          .keyBy((item) => item.k)
+          .reduce((_, item) => item)
+          .print()
+          .name("out")
+      })
+      expect((await prove(job, { ...QUICK, order })).failure).toBeUndefined()
+    })
+
+    it("refuses an order of a sink that is not there", async () => {
+      await expect(prove(sound, { order: { nowhere: (each) => each } })).rejects.toMatchObject({
+        code: "PROOF_SINK_UNKNOWN",
+      })
+    })
+  })
+
+  describe("delivery at least once", () => {
+    const delivery = "at-least-once"
+
+    it("lets records come again", async () => {
+      const job = pipeline("again", ({ source }) => {
+        source(ITEMS)
+          .rebalance()
+          .map((item) => item)
+          .print()
+      })
+      expect((await prove(job, { ...QUICK, delivery })).failure).toBeUndefined()
+    })
+
+    it("finds a count that records which come again make wrong, which nothing else shows", {
+      timeout: 120_000,
+    }, async () => {
+      const job = pipeline("counts", ({ source }) => {
+        source(ITEMS)
+          .rebalance()
+          .map((item) => item)
+          .keyBy((item) => item.k)
+          .process<number, never, { n: ReturnType<typeof valueState<number>> }>({
+            state: { n: valueState<number>() },
+            onRecord(_item, ctx) {
+              const n = (ctx.state.n.get() ?? 0) + 1
+              ctx.state.n.set(n)
+              ctx.emit(n)
+            },
+          })
+          .print()
+          .name("out")
+      })
+      expect((await prove(job, { ...QUICK, recordsPerRun: 12 })).failure).toBeUndefined()
+      const proof = await prove(job, { runs: 500, seed: 1, recordsPerRun: 12, delivery })
+      expect(proofText(proof, "job.ts")).toContain(
+        "again: millrace prove job.ts --delivery at-least-once --seed 1 --path ",
+      )
+      const { failure } = proof
+      expect(failure).toMatchObject({ kind: "output", operator: "out" })
+      expect(failure!.message).toContain("beyond that: ")
+    })
+  })
+
   it("refuses data for a source, and a sink, that are not there", async () => {
     await expect(prove(sound, { records: { nowhere: [] } })).rejects.toMatchObject({ code: "PROOF_SOURCE_UNKNOWN" })
     await expect(

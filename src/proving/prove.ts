@@ -5,11 +5,12 @@ import { EngineError } from "../errors/index.ts"
 import { type LogicalGraph, type LogicalNode, planJob } from "../plan/index.ts"
 import { FAIR, memorySource, Outside, type Simulation, simulate } from "../sim/index.ts"
 import type { BarrierMode } from "../snapshot/index.ts"
+import { disagreement } from "./compare-output.ts"
 import { type Divergence, findDivergence, inAnotherHour, OperatorTrace, topologicalIds } from "./function-checks.ts"
 import { loadFastCheck } from "./load-fast-check.ts"
 import { type SampledSource, sampleSources } from "./sample.ts"
 import { substitute } from "./substitute.ts"
-import { difference, valueText } from "./value-text.ts"
+import { valueText } from "./value-text.ts"
 import { notable, worldInWords } from "./words.ts"
 import { anyFault, EXACTLY_ONCE, type FC, settingsOf, type WorldSpec, worlds } from "./worlds.ts"
 
@@ -39,6 +40,16 @@ export interface ProofOptions {
    * one that commits with checkpoints.
    */
   readonly sinks?: Readonly<Record<string, OutsideOfSink>>
+  /**
+   * By sink id: the key of a record. Records of one key must then come in the order of a plain run. Default: no order is looked at.
+   * @example { balances: (balance) => balance.account }
+   */
+  readonly order?: Readonly<Record<string, (value: never) => unknown>>
+  /**
+   * As the job is run: `at-least-once` checks that nothing is lost and nothing invented, and lets records come more than once.
+   * Default: `exactly-once`.
+   */
+  readonly delivery?: "exactly-once" | "at-least-once"
   /** Told after every schedule. */
   readonly onProgress?: (statistics: ProofStatistics) => void
 }
@@ -63,6 +74,9 @@ export interface ProofStatistics {
   readonly records: number
 }
 
+/** The options that show a failure again. */
+export type Replay = Required<Pick<ProofOptions, "seed" | "path">> & Pick<ProofOptions, "delivery">
+
 /** Why a pipeline is not proven. */
 export interface ProofFailure {
   /**
@@ -81,7 +95,7 @@ export interface ProofFailure {
   readonly schedule: readonly string[]
   readonly log: readonly string[]
   /** To see it again. */
-  readonly replay: { readonly seed: number; readonly path: string } | undefined
+  readonly replay: Replay | undefined
 }
 
 export interface Proof {
@@ -97,6 +111,7 @@ const SAMPLE = 1_000
 const RECORDS_PER_RUN = 40
 const RUNS = 500
 const SECONDS = 60
+const AT_LEAST_ONCE: readonly BarrierMode[] = [{ kind: "at-least-once" }]
 const FAULTS = 3
 
 /**
@@ -106,7 +121,7 @@ const FAULTS = 3
  *
  * - First each function of the pipeline is looked at: run twice on the same records, in another hour and with other chance, it must
  *   answer the same and leave its input as it was.
- * - Output is compared as a multiset: order is promised by no pipeline that has more than one reader.
+ * - Output is compared as a multiset: order is promised by no pipeline that has more than one reader. `order` says where it is.
  * - Sources are read once, into memory. Sinks are replaced, unless `sinks` names them. Nothing outside is touched.
  *
  * @throws {EngineError} PEER_MISSING without fast-check; PROOF_SOURCE_UNKNOWN, PROOF_SINK_UNKNOWN; what building the pipeline throws
@@ -186,16 +201,21 @@ class Prover {
     }
   }
 
+  get #mayRepeat(): boolean {
+    return this.#options.delivery === "at-least-once"
+  }
+
   #build(): LogicalGraph {
     return this.#job.build(this.#options.params ?? {})
   }
 
   #checkSinkNames(): void {
-    for (const id of Object.keys(this.#options.sinks ?? {})) {
+    const { sinks = {}, order = {} } = this.#options
+    for (const id of [...Object.keys(sinks), ...Object.keys(order)]) {
       if (this.#sinks.includes(id)) continue
       throw new EngineError(
         "PROOF_SINK_UNKNOWN",
-        `Cannot prove "${this.#job.name}" with its own sink "${id}": it has no such sink; its sinks are ${this.#sinks.join(", ")}`,
+        `Cannot prove "${this.#job.name}" by what is said of its sink "${id}": it has no such sink; its sinks are ${this.#sinks.join(", ")}`,
       )
     }
   }
@@ -276,9 +296,15 @@ class Prover {
         batches: fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 3 }),
         everyMs: fc.constantFrom(undefined, 1, 5, 20),
       }),
-      world: worlds(fc, anyFault(fc), FAULTS),
-      mode: fc.constantFrom(...EXACTLY_ONCE),
+      world: worlds(fc, anyFault(fc), FAULTS).map((world) => this.#keepsOrder(world)),
+      mode: fc.constantFrom(...(this.#mayRepeat ? AT_LEAST_ONCE : EXACTLY_ONCE)),
     })
+  }
+
+  /** An operator that is given another parallelism than the one in front of it has its records dealt out anew, in any order. */
+  #keepsOrder(world: WorldSpec): WorldSpec {
+    if (this.#options.order === undefined) return world
+    return { ...world, requests: world.requests.filter(({ kind }) => kind !== "rescale") }
   }
 
   async #check(each: Case): Promise<void> {
@@ -289,15 +315,15 @@ class Prover {
     this.#count(simulation, output)
     if (simulation.error !== undefined) throw this.#failed(simulation.error, "under this schedule")
     for (const id of this.#sinks) {
-      const { missing, extra } = difference(textsOf(plain.output[id]), textsOf(output[id]))
-      if (missing.length === 0 && extra.length === 0) continue
+      const agreement = { mayRepeat: this.#mayRepeat, keyOf: this.#options.order?.[id] }
+      const found = disagreement(plain.output[id] ?? [], output[id] ?? [], agreement)
+      if (found === undefined) continue
       const late = lateIn(simulation) || lateIn(plain.simulation) || (this.#sampleIsLate && simulation.restarts > 0)
       throw new Refuted({
         kind: late ? "late" : "output",
         operator: id,
         message:
-          `"${id}" receives something else than in a plain run of the same records: ` +
-          `${listed("missing", missing)}${missing.length > 0 && extra.length > 0 ? "; " : ""}${listed("beyond that", extra)}` +
+          `"${id}" ${found}` +
           (late ? "; records were late, and which ones are depends on who is read first: see outOfOrder" : ""),
       })
     }
@@ -332,7 +358,11 @@ class Prover {
       records: Object.fromEntries(this.#sources.map(({ id }, index) => [id, found.splits[index]!.flat()])),
       schedule: worldInWords(found.world, simulation),
       log: notable(simulation.log),
-      replay: { seed: details.seed, path: details.counterexamplePath! },
+      replay: {
+        seed: details.seed,
+        path: details.counterexamplePath!,
+        ...(this.#mayRepeat ? { delivery: "at-least-once" } : {}),
+      },
     }
   }
 
@@ -470,18 +500,6 @@ function inTurns(sink: Sink<unknown>, outside: Outside): Sink<unknown> {
       await sink.abort?.(context)
     },
   }
-}
-
-function textsOf(values: readonly unknown[] | undefined): string[] {
-  return (values ?? []).map(valueText)
-}
-
-const SHOWN = 5
-
-function listed(what: string, texts: readonly string[]): string {
-  if (texts.length === 0) return ""
-  const more = texts.length > SHOWN ? ` and ${texts.length - SHOWN} more` : ""
-  return `${what}: ${texts.slice(0, SHOWN).join(", ")}${more}`
 }
 
 function inWords({ operator, input, first, second }: Divergence): string {
