@@ -327,6 +327,13 @@ export const MUTANTS = [
     props: PIPELINES,
   },
   {
+    name: "at most once: output is cut while what was cut before is being committed",
+    file: "src/actors/subtask.ts",
+    find: "const isReady = !this.#cut.underWay && !this.#commits",
+    replace: "const isReady = !this.#cut.underWay",
+    props: PIPELINES,
+  },
+  {
     name: "sessions: the gap is one ms longer",
     file: "src/windows/session-windows.ts",
     find: 'return this.#gapMs ?? sessionGapMs(this.#gapOf!(value), "a record\'s session")',

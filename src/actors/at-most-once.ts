@@ -11,9 +11,11 @@ export interface AtMostOnceOptions {
   readonly plan: PhysicalPlan
   readonly log: ClaimLog
   readonly sinks: readonly PlannedSink[]
-  /** Time from one commit of output to the next. */
+  /** Time from one commit of output to the next, as long as commits take less. */
   readonly everyMs: number
-  readonly environment: Pick<Environment, "every">
+  /** Time from the end of a commit to the next cut, at least. */
+  readonly minPauseMs: number
+  readonly environment: Pick<Environment, "every" | "now">
   /** Tells every worker. */
   tellAll<M extends keyof WorkerControl>(method: M, ...args: Parameters<WorkerControl[M]>): void
   /** The attempt cannot go on. */
@@ -24,13 +26,15 @@ export interface AtMostOnceOptions {
 
 /**
  * One attempt of a job that is to do everything at most once, in the main thread: has what sources claim written down
- * before they emit it, and lets sinks commit every `everyMs`, each when it comes to it. docs/design/007-delivery-modes.md.
+ * before they emit it, and lets sinks commit every `everyMs`, each when it comes to it. A subtask whose former output is still
+ * being committed leaves a cut out, so that none pile up. docs/design/007-delivery-modes.md.
  */
 export class AtMostOnce {
   readonly #options: AtMostOnceOptions
   readonly #last: Record<string, Committable[]> = {}
   #cancelTimer: () => void = () => undefined
   #cuts = 0
+  #committedMs = Number.NEGATIVE_INFINITY
   #stopped = false
   /** Commits, one after the other. */
   #work: Promise<void> = Promise.resolve()
@@ -42,8 +46,10 @@ export class AtMostOnce {
   /** Every subtask is up. */
   start(): void {
     if (this.#stopped) return
-    const { everyMs, environment, tellAll } = this.#options
-    this.#cancelTimer = environment.every(everyMs, () => tellAll("cutOutput", ++this.#cuts))
+    const { everyMs, minPauseMs, environment, tellAll } = this.#options
+    this.#cancelTimer = environment.every(everyMs, () => {
+      if (environment.now() - this.#committedMs >= minPauseMs) tellAll("cutOutput", ++this.#cuts)
+    })
   }
 
   async claim(vertex: number, { splitId, ...piece }: SplitClaim): Promise<void> {
@@ -52,12 +58,17 @@ export class AtMostOnce {
     await this.#options.log.append({ operatorId: this.#options.plan.vertices[vertex]!.id, id: splitId, ...piece })
   }
 
-  outputCut(_place: SubtaskPlace, prepared: PreparedBySink): void {
-    if (this.#stopped) return
+  /** Resolves when it is committed, or will not be. */
+  outputCut(_place: SubtaskPlace, prepared: PreparedBySink): Promise<void> {
+    if (this.#stopped) return Promise.resolve()
     this.#work = this.#work
       .then(() => this.#commit(prepared, false))
-      .then(this.#options.onCommitted)
+      .then(() => {
+        this.#committedMs = this.#options.environment.now()
+        this.#options.onCommitted()
+      })
       .catch(this.#options.fail)
+    return this.#work
   }
 
   subtaskEnded(share: SubtaskShare): void {

@@ -71,7 +71,7 @@ export interface AttemptOptions {
   onDecline(checkpointId: number, place: SubtaskPlace, error: PlainError): void
   /** At most once: see MainControl. */
   onClaim(vertex: number, claim: SplitClaim): Promise<void>
-  onOutputCut(place: SubtaskPlace, prepared: PreparedBySink): void
+  onOutputCut(place: SubtaskPlace, prepared: PreparedBySink): Promise<void>
   /** A subtask has come to its end. */
   onSubtaskEnd(place: SubtaskPlace, share: SubtaskShare): void
 }

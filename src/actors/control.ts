@@ -67,7 +67,7 @@ export interface MainControl {
   decline(checkpointId: number, place: SubtaskPlace, error: PlainError): Promise<void> | void
   /** At most once: a source is about to emit something. Resolves when that is durable. */
   claim(vertex: number, claim: SplitClaim): Promise<void> | void
-  /** At most once: what the sinks of a subtask prepared, to be committed now. */
+  /** At most once: what the sinks of a subtask prepared, to be committed now. Resolves when it is: the subtask cuts its output again only then. */
   outputCut(place: SubtaskPlace, prepared: PreparedBySink): Promise<void> | void
   /** A subtask has come to its end. Resolves once the main thread knows: a worker ends after that. */
   subtaskEnded(place: SubtaskPlace, share: SubtaskShare): Promise<void> | void

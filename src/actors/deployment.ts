@@ -60,7 +60,7 @@ export interface DeploymentOptions {
   requestSplit(vertex: number, subtask: number): void
   /** At most once: see SourceReaderOptions.claim. */
   readonly claim: ((vertex: number, claim: SplitClaim) => Promise<void>) | undefined
-  outputCut(place: SubtaskPlace, prepared: PreparedBySink): void
+  outputCut(place: SubtaskPlace, prepared: PreparedBySink): Promise<void>
   /** Opens where a subtask's keyed state is to live. */
   openBackend(vertex: Vertex, subtask: number): Promise<StateBackend>
   /** Makes the file of a subtask's share of a checkpoint. */

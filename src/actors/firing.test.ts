@@ -56,7 +56,7 @@ class Burst {
       ...{ vertex: 0, subtask: 0, input: this.input, chain: this.chain, outputs: [], metrics, keyGroups: 128 },
       channels: { sent: [], received: [] },
       ...{ incremental: false, now: () => this.nowMs },
-      outputCut: () => undefined,
+      outputCut: () => Promise.resolve(),
       wake: () => undefined,
       createPart: async () =>
         ({

@@ -651,6 +651,7 @@ export class Job implements JobHandle {
         log: this.#claims,
         sinks,
         everyMs: settings!.everyMs,
+        minPauseMs: settings!.minPauseMs,
         environment: this.#environment,
         tellAll: (method, ...args) => attempt.tellAll(method, ...args),
         fail: (error) => attempt.fail(error),

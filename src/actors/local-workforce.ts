@@ -40,7 +40,10 @@ function localWorker(
         new Promise((resolve) => {
           later(() => resolve(main.claim(vertex, claim)))
         }),
-      outputCut: (place, prepared) => later(() => main.outputCut(place, prepared)),
+      outputCut: (place, prepared) =>
+        new Promise((resolve) => {
+          later(() => resolve(main.outputCut(place, prepared)))
+        }),
       subtaskEnded: (place, share) =>
         new Promise((resolve) => {
           later(() => resolve(main.subtaskEnded(place, share)))

@@ -76,8 +76,8 @@ export interface SubtaskOptions {
   acknowledge(checkpointId: number, share: SubtaskShare): void
   /** Its share of a checkpoint could not be written. */
   decline(checkpointId: number, error: unknown): void
-  /** At most once: what its sinks prepared, to be committed now. */
-  outputCut(prepared: PreparedBySink): void
+  /** At most once: what its sinks prepared, to be committed now. Resolves when it is. */
+  outputCut(prepared: PreparedBySink): Promise<void>
   /** Nothing is left to do; its end is part of every later checkpoint. */
   ended(share: SubtaskShare): void
 }
@@ -129,6 +129,8 @@ export class Subtask {
   /** What the last step spent on the snapshot: no time of its records. */
   #captureMs = 0
   readonly #cut: OutputCut
+  /** At most once: what its sinks prepared last is being committed. */
+  #commits = false
   /** What sinks prepared and nobody has said is committed, with the checkpoint whose share it was in last. */
   #uncommitted: { readonly checkpointId: number; readonly prepared: PreparedBySink }[] = []
 
@@ -238,10 +240,16 @@ export class Subtask {
     if (this.#capture?.checkpointId === checkpointId) this.#dropCapture()
   }
 
-  /** At most once: sinks prepare what was written so far, without a barrier. Not while they are still at it. */
+  /** At most once: sinks prepare what was written so far, without a barrier. Not while the cut before is being prepared or committed. */
   cutOutput(cutId: number): void {
-    if (this.#phase !== SubtaskPhase.RUNNING || this.#cut.underWay || !this.#chain.hasSinks) return
-    this.#cut.begin(cutId, (prepared) => this.#options.outputCut(prepared))
+    const isReady = !this.#cut.underWay && !this.#commits
+    if (this.#phase !== SubtaskPhase.RUNNING || !isReady || !this.#chain.hasSinks) return
+    this.#cut.begin(cutId, (prepared) => {
+      this.#commits = true
+      void this.#options.outputCut(prepared).then(() => {
+        this.#commits = false
+      })
+    })
   }
 
   #stepPhase(budget: number): StepOutcome {

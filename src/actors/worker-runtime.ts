@@ -196,8 +196,8 @@ export class WorkerRuntime implements WorkerControl {
   }
 
   /** A call that does not reach the main thread fails the worker: the two would no longer agree. */
-  #tell(call: Promise<void> | void): void {
-    Promise.resolve(call).catch(this.#options.failed)
+  #tell(call: Promise<void> | void): Promise<void> {
+    return Promise.resolve(call).catch(this.#options.failed)
   }
 
   #whenDeployed(call: (deployment: Deployment) => void): void {

@@ -22,6 +22,8 @@ export class Outside {
   readonly complaints: string[] = []
   #prepared = new Map<string, { readonly runId: string; readonly operatorId: string; readonly rows: readonly Row[] }>()
   readonly #done = new Set<string>()
+  /** Most transactions of one writer that were prepared and neither committed nor aborted, at any time. */
+  mostPrepared = 0
   #transactions = 0
   #calls = 0
   #commits = 0
@@ -76,6 +78,8 @@ export class Outside {
         const taken = rows
         rows = []
         this.#prepared.set(id, { runId, operatorId, rows: taken })
+        const ofWriter = [...this.#prepared.keys()].filter((each) => each.startsWith(`${operatorId}/${subtask}/`))
+        this.mostPrepared = Math.max(this.mostPrepared, ofWriter.length)
         if (refusal === "after") throw new Error("the outside system has prepared, and its answer is lost")
         return [{ id, rows: taken.length }]
       },
