@@ -33,6 +33,8 @@ export interface KeyWindow<T, Acc> {
 /** All windows of a key, by rising end, and the timers that wake it: one of each kind at most, null for none. */
 export interface KeyWindows<T, Acc> {
   windows: KeyWindow<T, Acc>[]
+  /** So many in front are over; they leave the list when they are half of it. */
+  gone: number
   armedEventTime: number | null
   armedProcessingTime: number | null
 }
@@ -61,6 +63,21 @@ export function newKeyWindow<T, Acc>(
   }
 }
 
+/** Takes out a window, which is nearly always the first. Amortised O(1) for that one. */
+export function removeWindow<T, Acc>(of: KeyWindows<T, Acc>, window: KeyWindow<T, Acc>): void {
+  const { windows } = of
+  const place = windows.indexOf(window, of.gone)
+  if (place === -1) return
+  if (place !== of.gone) {
+    windows.splice(place, 1)
+    return
+  }
+  of.gone += 1
+  if (2 * of.gone < windows.length) return
+  windows.splice(0, of.gone)
+  of.gone = 0
+}
+
 /** Adds a time to a rising list, once. */
 export function addTime(times: number[], timeMs: number): void {
   let place = times.length
@@ -87,10 +104,10 @@ export function keyWindowsCodec<T, Acc>(accumulators: StateCodec<Acc> | undefine
   const decode = (plain: unknown): Acc | undefined =>
     plain === undefined || accumulators === undefined ? (plain as Acc | undefined) : accumulators.decode(plain)
   return {
-    encode: ({ windows, armedEventTime, armedProcessingTime }) => ({
+    encode: ({ windows, gone, armedEventTime, armedProcessingTime }) => ({
       armed: [armedEventTime, armedProcessingTime],
       // Written out: with a rest pattern this took half of a capture.
-      windows: windows.map((window) => ({
+      windows: windows.slice(gone).map((window) => ({
         start: window.start,
         end: window.end,
         unfired: window.unfired,
@@ -116,6 +133,7 @@ export function keyWindowsCodec<T, Acc>(accumulators: StateCodec<Acc> | undefine
           accumulator: held ? decode(accumulator) : undefined,
           records: records === null ? undefined : records.map(([value, timeMs]) => ({ value: value as T, timeMs })),
         })),
+        gone: 0,
         armedEventTime: armed[0],
         armedProcessingTime: armed[1],
       }

@@ -9,7 +9,15 @@ import {
   TimerTable,
 } from "../state/index.ts"
 import { Piece, TimerQueue } from "../time/index.ts"
-import { addTime, type KeyWindow, type KeyWindows, keyWindowsCodec, newKeyWindow, removeTime } from "./_key-windows.ts"
+import {
+  addTime,
+  type KeyWindow,
+  type KeyWindows,
+  keyWindowsCodec,
+  newKeyWindow,
+  removeTime,
+  removeWindow,
+} from "./_key-windows.ts"
 import { noTime, otherWindows } from "./_window-errors.ts"
 import { LATE_TAG, type WindowResultOf } from "./aligned-window-operator.ts"
 import type { CountWindows } from "./count-windows.ts"
@@ -160,6 +168,7 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
     this.#at.watermarkMs = this.#watermarkMs
     const of: KeyWindows<In, Acc> = this.#store.get(key, keyHash) ?? {
       windows: [],
+      gone: 0,
       armedEventTime: null,
       armedProcessingTime: null,
     }
@@ -246,10 +255,10 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
     for (const { start, end } of assigner.windowsOf(this.#timeOf(timeMs, assigner))) {
       if (assigner.time === "event" && end - 1 + this.#latenessMs <= this.#watermarkMs) continue
       added = true
-      let window = of.windows.find((each) => each.end === end && each.start === start)
+      let window = of.windows.find((each, at) => at >= of.gone && each.end === end && each.start === start)
       if (window === undefined) {
         window = newKeyWindow<In, Acc>(start, end, this.#trigger.create(), this.#keepsRecords)
-        insertByEnd(of.windows, window)
+        insertByEnd(of, window)
       }
       this.#add(of, key, window, value, timeMs, out)
     }
@@ -269,7 +278,7 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
     // and taken off where the window is shown. (Flink's fires one ms earlier, so that the result depends on the watermark.)
     const end = start + assigner.gapOf(value) + 1
     const { windows } = of
-    const first = firstEndingAfter(windows, start)
+    const first = firstEndingAfter(of, start)
     let window = windows[first]
     if (window === undefined || window.start >= end) {
       if (assigner.time === "event" && end - 1 + this.#latenessMs <= this.#watermarkMs) return false
@@ -364,12 +373,12 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
 
   #fireAllDue(of: KeyWindows<In, Acc>, key: K, timeMs: number, domain: TimeDomain, out: Output<Out>): void {
     const { windows } = of
-    for (let at = 0; at < windows.length; ) {
-      const window = windows[at]!
+    // Counted from the first that is not gone.
+    for (let at = 0; of.gone + at < windows.length; ) {
+      const window = windows[of.gone + at]!
       if (this.#wakesAtEnds && window.end - 1 > timeMs) return
       this.#fireDue(of, key, window, timeMs, domain, out)
-      // A window that is gone is out of the list.
-      if (windows[at] === window) at++
+      if (windows[of.gone + at] === window) at++
     }
   }
 
@@ -396,8 +405,7 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
     }
     if (!(this.#goesAt(window, domain) <= timeMs)) return
     if (window.unfired > 0) this.#fire(key, window, this.#timingOf(window, nowIs(timeMs)), true, out)
-    const place = of.windows.indexOf(window)
-    if (place !== -1) of.windows.splice(place, 1)
+    removeWindow(of, window)
   }
 
   #follow(
@@ -414,7 +422,7 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
     if (fires(answer)) {
       const over = timing !== "early" && this.#isLast(window)
       this.#fire(key, window, timing, tumblesByCount || (over && assigner.kind !== "count"), out)
-      if (tumblesByCount) of.windows.splice(of.windows.indexOf(window), 1)
+      if (tumblesByCount) removeWindow(of, window)
     }
     if (!purges(answer)) return
     if (!fires(answer) && window.unfired > 0) this.#context.count("skipped", window.unfired)
@@ -503,7 +511,8 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
 
   #nextEventTime(of: KeyWindows<In, Acc>): number | null {
     let next: number | null = null
-    for (const window of of.windows) {
+    for (let place = of.gone; place < of.windows.length; place++) {
+      const window = of.windows[place]!
       if (this.#wakesAtEnds && next !== null && window.end - 1 >= next) break
       const at = Math.min(window.eventTimes[0] ?? END, this.#goesAt(window, "event"))
       if (next === null || at < next) next = at
@@ -514,7 +523,8 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
   #nextProcessingTime(of: KeyWindows<In, Acc>): number | null {
     if (this.#wakesAtEnds) return null
     let next: number | null = null
-    for (const window of of.windows) {
+    for (let place = of.gone; place < of.windows.length; place++) {
+      const window = of.windows[place]!
       const goes = this.#goesAt(window, "processing")
       const asked = window.processingTimes[0]
       const at = Number.isNaN(goes) ? asked : asked === undefined || goes < asked ? goes : asked
@@ -532,7 +542,7 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
       of.armedProcessingTime = arm(this.#processingTimers, key, keyHash, of.armedProcessingTime, processingTime)
       this.#context.setAlarm(this.#processingTimers.nextMs)
     }
-    if (of.windows.length > 0) this.#store.set(key, keyHash, of)
+    if (of.windows.length > of.gone) this.#store.set(key, keyHash, of)
     else this.#store.delete(key, keyHash)
   }
 
@@ -610,18 +620,18 @@ function arm<K>(
   return next
 }
 
-function insertByEnd<T, Acc>(windows: KeyWindow<T, Acc>[], window: KeyWindow<T, Acc>): void {
+function insertByEnd<T, Acc>({ windows, gone }: KeyWindows<T, Acc>, window: KeyWindow<T, Acc>): void {
   let place = windows.length
-  while (place > 0 && windows[place - 1]!.end > window.end) place--
+  while (place > gone && windows[place - 1]!.end > window.end) place--
   windows.splice(place, 0, window)
 }
 
 /** Where the first of disjoint windows stands that ends after a time; their number when none does. Nearly always it is the last. */
-function firstEndingAfter<T, Acc>(windows: readonly KeyWindow<T, Acc>[], timeMs: number): number {
+function firstEndingAfter<T, Acc>({ windows, gone }: KeyWindows<T, Acc>, timeMs: number): number {
   let high = windows.length
-  if (high > 0 && windows[high - 1]!.end <= timeMs) return high
-  if (high > 1 && windows[high - 2]!.end <= timeMs) return high - 1
-  let low = 0
+  if (high > gone && windows[high - 1]!.end <= timeMs) return high
+  if (high > gone + 1 && windows[high - 2]!.end <= timeMs) return high - 1
+  let low = gone
   while (low < high) {
     const middle = (low + high) >> 1
     if (windows[middle]!.end > timeMs) high = middle
