@@ -195,6 +195,16 @@ describe("WIN-1, WIN-2, WIN-4, WIN-6: windows of every kind", () => {
       input.map((event) => ("value" in event ? { ...event, key: "a", value: { ...event.value, key: "a" } } : event)),
     )
     const taint = fc.constantFrom(0, 0, 5, 2)
+    const item = (id: number, time: number): HarnessEvent<Item> => ({
+      value: { id, key: "a", time, gap: 1 },
+      timeMs: time,
+      key: "a",
+    })
+    // Into slices that are in the total already: one that was there, and one that was not.
+    const times = [0, 2, 4, 6, 8, 12, 14, 16, 18]
+    const early = times.map((time, id) => item(id, time))
+    const outOfOrder = [...early, { watermarkMs: 19 }, item(20, 3), item(21, 10), { watermarkMs: 29 }, item(22, 22)]
+    const overlaps = { assigner: sliding(40, 2) as WindowAssigner<Item>, model: everyWindow(40, 2, 0) }
     fc.assert(
       fc.property(
         overlapping,
@@ -210,7 +220,7 @@ describe("WIN-1, WIN-2, WIN-4, WIN-6: windows of every kind", () => {
           expect(found.late).toEqual(plain.late)
         },
       ),
-      runs(0.5),
+      { ...runs(0.5), examples: HARNESS_WORLDS.map((each) => [overlaps, 0, outOfOrder, each, 0]) },
     )
   })
 
