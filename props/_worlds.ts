@@ -35,6 +35,12 @@ export class Tally {
   readonly #logs = new Set<number>()
   readonly #startedMs = performance.now()
   readonly #cpu = process.cpuUsage()
+  readonly #wantedPerMinute: number | undefined
+
+  /** @param wantedPerMinute simulations a minute and core that are promised: whether they were reached is printed, and fails nothing */
+  constructor(wantedPerMinute?: number) {
+    this.#wantedPerMinute = wantedPerMinute
+  }
 
   add(simulation: Simulation, outside: Outside): void {
     this.#simulations += 1
@@ -60,11 +66,14 @@ export class Tally {
     const seconds = (performance.now() - this.#startedMs) / 1000
     const { user, system } = process.cpuUsage(this.#cpu)
     const cpuSeconds = (user + system) / 1e6
+    const perMinute = Math.round((this.#simulations / cpuSeconds) * 60)
+    const wanted = this.#wantedPerMinute
+    const verdict = wanted === undefined ? "" : `, ${perMinute >= wanted ? "at least" : "NOT"} the ${wanted} wanted`
     return (
       `${this.#simulations} simulations (${this.#logs.size} different): ${steps} steps, ${this.#records} records committed, ` +
       `${checkpoints} checkpoints, ${failed} that failed, ${kills} workers killed, ${crashes} crashes, ${disk} disk faults, ` +
       `${restarts} restarts, ${savepoints} savepoints, ${stops} stops with one, ${rescales} rescales, ${cancels} cancels; ${seconds.toFixed(1)} s, ${cpuSeconds.toFixed(1)} s of CPU: ` +
-      `${Math.round((this.#simulations / cpuSeconds) * 60)} a minute and core`
+      `${perMinute} a minute and core${verdict}`
     )
   }
 }
