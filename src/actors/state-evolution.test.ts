@@ -56,12 +56,21 @@ function graph({
 
 /** Runs until a checkpoint holds some hundred records, and ends there. @returns records that it holds at least */
 async function first(version: Version): Promise<void> {
-  const job = await runGraph(graph(version), { parallelism: 1, checkpoint: { directory, every: 20 } })
+  let checkpoints = 0
+  const job = await runGraph(graph(version), {
+    parallelism: 1,
+    checkpoint: { directory, every: 20 },
+    onEvent: ({ type }) => {
+      if (type === "checkpoint") checkpoints += 1
+    },
+  })
   const failed = job.done.catch((error: unknown) => {
     if ((error as { code?: string }).code !== "JOB_CANCELLED") throw error
   })
   await Promise.race([failed, reached(job)])
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  // One that was under way may hold fewer.
+  const wanted = checkpoints + 2
+  while (job.status === "running" && checkpoints < wanted) await new Promise((resolve) => setTimeout(resolve, 5))
   await job.cancel()
 }
 
