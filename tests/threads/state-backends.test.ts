@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -30,11 +30,15 @@ async function start(
 ): Promise<Started> {
   runs += 1
   const folder = out ?? join(dir, `out-${runs}`)
+  const armed = join(dir, `armed-${runs}`)
   const events: JobEvent[] = []
   const job = await run(MODULE, {
     workers: 2,
-    params: { out: folder, marker: join(dir, `marker-${runs}`), ...params },
-    onEvent: (event) => events.push(event),
+    params: { out: folder, armed, marker: join(dir, `marker-${runs}`), ...params },
+    onEvent(event) {
+      events.push(event)
+      if (event.type === "checkpoint") writeFileSync(armed, "")
+    },
     ...options,
   })
   return { events, job, output: () => job.done.then(() => linesOf(folder)) }
@@ -68,7 +72,7 @@ describe("state on the heap and on disk", () => {
         checkpoint: { directory: join(dir, kind), every: 60 },
         restart: { kind: "fixed-delay", delayMs: 10, maxRestarts: 2 },
       },
-      { failAt: 12_000 },
+      { failFrom: 6_000, rate: 10_000 },
     )
     expect(await output()).toBe(expected)
     const restart = events.find((event) => event.type === "restart")
