@@ -13,6 +13,7 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { run } from "millrace"
+import { seededRandom } from "../src/sim/schedule.ts"
 import { type Bench, check } from "./bench.ts"
 import { HOW } from "./pipelines/dying-flights.ts"
 
@@ -102,17 +103,6 @@ async function runJob(dir: string, kills: readonly number[], random: () => numbe
     .sort()
     .join("\n") // biome-ignore format: a chain
   return { recordsMs, outputMs, output }
-}
-
-/** mulberry32: draws from [0, 1). */
-function seededRandom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 export default bench

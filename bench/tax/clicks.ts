@@ -1,3 +1,5 @@
+import { seededRandom } from "../../src/sim/schedule.ts"
+
 /**
  * Clicks as bytes, one behind the other: what the engine's job and the plain program both read.
  *
@@ -123,16 +125,5 @@ export class Stopwatch {
   static steadyMs(memory: SharedArrayBuffer): number {
     const [warmMs, endMs] = new Float64Array(memory)
     return endMs! - warmMs!
-  }
-}
-
-/** Tommy Ettinger's mulberry32, public domain. */
-function seededRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
   }
 }
