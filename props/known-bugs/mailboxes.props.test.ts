@@ -211,8 +211,8 @@ describe("rings", () => {
 describe("sources", () => {
   it("FLINK-32828, FLINK-26018: splits that nobody reads yet hold the watermark, from the first request on", () => {
     const splits = ["a", "b", "c"].map((id) => unread({ id, data: null }))
-    const coordinator = new SplitCoordinator(splits, false)
-    expect([1, 2, 3].map(() => coordinator.next().assignment.holdWatermark)).toEqual([true, true, false])
+    const coordinator = new SplitCoordinator({ splits, bounded: true, inOrder: false, readers: 3 })
+    expect([0, 1, 2].map((reader) => coordinator.next(reader).assignment.holdWatermark)).toEqual([true, true, false])
   })
 
   it("FLINK-35886: time in which nothing could come is not idleness", () => {

@@ -251,7 +251,7 @@ export class Attempt {
   }
 
   #onSplitRequest(vertex: number, subtask: number): void {
-    const { assignment, releasesWatermark } = this.#options.splits.get(vertex)!.next()
+    const { assignment, releasesWatermark } = this.#options.splits.get(vertex)!.next(subtask)
     const worker = this.#workers[workerOf(subtask, this.#options.plan.workers)]!
     this.#tell(worker, "assignSplit", vertex, subtask, assignment)
     if (!releasesWatermark) return

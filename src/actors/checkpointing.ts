@@ -416,8 +416,8 @@ export class Checkpointing {
       sources: [...waiting].map(([vertex, progress]) => {
         const operatorId = plan.vertices[vertex]!.id
         const reading = acks
-          .filter((ack) => ack.vertex === operatorId && ack.payload.progress !== undefined)
-          .map(({ subtask, payload }) => assignedOf(payload.progress!, subtask))
+          .filter((ack) => ack.vertex === operatorId)
+          .flatMap(({ subtask, payload }) => payload.progress.map((each) => assignedOf(each, subtask)))
         // Splits that a restore put back into the queue with what was read of them.
         const begun = progress.filter(isBegun).map((each) => assignedOf(each, 0))
         return {

@@ -39,8 +39,8 @@ export interface SubtaskShare {
   readonly written: number
   /** What its sinks prepared and nobody has said is committed. */
   readonly prepared: PreparedBySink
-  /** Where a source's reader stands in its split. */
-  readonly progress: SplitProgress | undefined
+  /** Where a source's reader stands in the splits that it reads. */
+  readonly progress: readonly SplitProgress[]
   readonly watermarkMs: number
   /** For the audit. */
   readonly counts: ChannelCounts

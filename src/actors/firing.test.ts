@@ -112,7 +112,7 @@ class OneWatermark implements SubtaskInput {
   passBarrier() {
     this.barrierDue = undefined
     this.onPass()
-    return { progress: undefined, received: [] }
+    return { progress: [], received: [] }
   }
   readonly barrierDeadlineMs = Number.POSITIVE_INFINITY
   readonly notice = () => undefined

@@ -153,7 +153,7 @@ export class InputGate implements SubtaskInput {
     this.barrierDue = undefined
     const capture = this.#capture
     return {
-      progress: undefined,
+      progress: [],
       received: this.received,
       ...(capture === undefined ? {} : { inFlight: capture }),
     }

@@ -814,7 +814,15 @@ export class Job implements JobHandle {
             ? this.#durability!.claimedProgress(earlier, vertex.id)
             : undefined
       const progress = known ?? (await role.source.splits({ parallelism: vertex.parallelism })).map(unread)
-      splits.set(vertex.index, new SplitCoordinator(progress, role.source.splitsInOrder))
+      splits.set(
+        vertex.index,
+        new SplitCoordinator({
+          splits: progress,
+          bounded: role.source.bounded,
+          inOrder: role.source.splitsInOrder,
+          readers: vertex.parallelism,
+        }),
+      )
       claimed.push(...(earlier.length > 0 ? earlier : progress.map(({ split }) => unclaimed(vertex.id, split))))
     }
     await this.#claims?.begin(this.#runId, claimed)

@@ -7,9 +7,16 @@ import type { Source, SourceBatch } from "../contracts/index.ts"
 import { createMetricsBuffer, SubtaskMetrics } from "../observe/index.ts"
 import type { Chain } from "./chain.ts"
 import { SourceReader } from "./source-reader.ts"
-import { unread } from "./split-coordinator.ts"
+import { type SplitAssignment, type SplitProgress, unread } from "./split-coordinator.ts"
 
 const START = Number.NEGATIVE_INFINITY
+
+const assignment = (...splits: SplitProgress[]): SplitAssignment => ({
+  splits,
+  last: true,
+  sharers: splits.length,
+  holdWatermark: false,
+})
 
 /** A source whose batches are given one by one: `undefined` from `next` is "nothing yet". */
 class ManualSource implements Source<unknown> {
@@ -74,7 +81,7 @@ function setUp(options: SourceOptions<never>, { subtask = 0 } = {}) {
       wake: () => undefined,
     })
   const reader = make()
-  reader.assign({ progress: unread({ id: "s", data: null }), holdWatermark: false })
+  reader.assign(assignment(unread({ id: "s", data: null })))
   /** Lets what was given arrive, then steps. */
   const step = async () => {
     await new Promise((resolve) => setImmediate(resolve))
@@ -121,7 +128,7 @@ describe("SourceReader: TIM-2, TIM-3 idleness", () => {
 
   test("is never idle while it holds its watermark for splits that nobody has opened", async () => {
     const { clock, reader, step } = setUp({ time, idleAfter: "10s" })
-    reader.assign({ progress: unread({ id: "s", data: null }), holdWatermark: true })
+    reader.assign({ ...assignment(unread({ id: "s", data: null })), holdWatermark: true })
     clock.now = 60_000
     await step()
     expect(reader.idle).toBe(false)
@@ -214,8 +221,8 @@ describe("SourceReader: watermarks", () => {
     await step()
     expect(reader.watermarkMs).toBe(1_000_098)
     const { progress } = reader.passBarrier()
-    expect(progress).toMatchObject({ newestMs: 20, generator: { watermarkMs: 1_000_098, state: 2 } })
-    make().assign({ progress: progress!, holdWatermark: false })
+    expect(progress).toMatchObject([{ newestMs: 20, generator: { watermarkMs: 1_000_098, state: 2 } }])
+    make().assign(assignment(...progress))
     expect(restored).toBe(2)
   })
 

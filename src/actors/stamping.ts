@@ -9,42 +9,39 @@ import {
 } from "../time/index.ts"
 import type { Chain } from "./chain.ts"
 
-/** Gives the records of a source their event time, hands them on, and keeps the watermark of the split that is being read. */
-export interface Stamping {
-  /** Another split begins, or goes on. */
-  begin(from: WatermarkProgress): void
+/** Gives the records of a split their event time, hands them on, and keeps the split's watermark. */
+export interface SplitStamping {
   /** Hands on records `from` up to `to` until something downstream is at its bound. @returns the index of the first not taken */
   emit(chain: Chain, values: readonly unknown[], from: number, to: number): number
   /** The clock goes on. */
   tick(): void
-  /** Of the split: -Infinity before the first. */
+  /** -Infinity before the first. */
   readonly watermarkMs: number
-  /** Newest time in the split. */
+  /** Newest time. */
   readonly newestMs: number
   capture(): WatermarkProgress
 }
 
-export interface StampingOptions {
-  /** Wall clock, epoch ms. */
-  wallNow(): number
-  /** A record without a valid time: `given` is what the time function answered. May throw. */
-  onBadTime(value: unknown, given: unknown, index: number): void
-}
+/** Begins a split, or goes on with it. @param onBadTime a record without a valid time: `given` is what the time function answered. May throw */
+export type Stamping = (
+  from: WatermarkProgress,
+  onBadTime: (value: unknown, given: unknown, index: number) => void,
+) => SplitStamping
 
-export function createStamping(eventTime: EventTimeOptions | undefined, options: StampingOptions): Stamping {
-  if (eventTime === undefined) return new NoStamping()
-  if (eventTime.timeOf === undefined) return new ClockStamping(options)
-  return new EventStamping(eventTime, options)
+/** The way in which a reader gives times. @param wallNow wall clock, epoch ms */
+export function createStamping(eventTime: EventTimeOptions | undefined, wallNow: () => number): Stamping {
+  if (eventTime === undefined) return () => new NoStamping()
+  if (eventTime.timeOf === undefined) {
+    const clock = new StampClock(wallNow)
+    return (from) => new ClockStamping(clock, from)
+  }
+  return (from, onBadTime) => new EventStamping(eventTime, from, { wallNow, onBadTime })
 }
 
 /** Records without event time. */
-class NoStamping implements Stamping {
+class NoStamping implements SplitStamping {
   readonly watermarkMs = Number.NEGATIVE_INFINITY
   readonly newestMs = Number.NEGATIVE_INFINITY
-
-  begin(): void {
-    // No times, nothing to go on from.
-  }
 
   emit(chain: Chain, values: readonly unknown[], from: number, to: number): number {
     let index = from
@@ -62,21 +59,21 @@ class NoStamping implements Stamping {
 }
 
 /** The time is a function of the record. */
-class EventStamping implements Stamping {
-  readonly #eventTime: EventTimeOptions
+class EventStamping implements SplitStamping {
   readonly #timeOf: (value: unknown) => unknown
-  readonly #options: StampingOptions
-  #watermarks: SplitWatermarks
+  readonly #onBadTime: (value: unknown, given: unknown, index: number) => void
+  readonly #wallNow: () => number
+  readonly #watermarks: SplitWatermarks
 
-  constructor(eventTime: EventTimeOptions, options: StampingOptions) {
-    this.#eventTime = eventTime
-    this.#timeOf = eventTime.timeOf!
-    this.#options = options
-    this.#watermarks = createSplitWatermarks(eventTime.watermarks, NO_PROGRESS)
-  }
-
-  begin(from: WatermarkProgress): void {
-    this.#watermarks = createSplitWatermarks(this.#eventTime.watermarks, from)
+  constructor(
+    { timeOf, watermarks }: EventTimeOptions,
+    from: WatermarkProgress,
+    { wallNow, onBadTime }: { wallNow(): number; onBadTime(value: unknown, given: unknown, index: number): void },
+  ) {
+    this.#timeOf = timeOf!
+    this.#onBadTime = onBadTime
+    this.#wallNow = wallNow
+    this.#watermarks = createSplitWatermarks(watermarks, from)
   }
 
   emit(chain: Chain, values: readonly unknown[], from: number, to: number): number {
@@ -88,7 +85,7 @@ class EventStamping implements Stamping {
       const given = timeOf(value)
       const timeMs = eventTimeMs(given)
       if (Number.isNaN(timeMs)) {
-        this.#options.onBadTime(value, given, index)
+        this.#onBadTime(value, given, index)
         continue
       }
       watermarks.observe(value, timeMs)
@@ -98,7 +95,7 @@ class EventStamping implements Stamping {
   }
 
   tick(): void {
-    this.#watermarks.tick(this.#options.wallNow())
+    this.#watermarks.tick(this.#wallNow())
   }
 
   get watermarkMs(): number {
@@ -114,42 +111,56 @@ class EventStamping implements Stamping {
   }
 }
 
-/**
- * The time is the clock's when the record is handed on. The clock may be set back, stamps never go back; and since no later stamp
- * is behind the clock, the watermark follows it also when nothing comes: such a source holds nobody back.
- */
-class ClockStamping implements Stamping {
+/** The clock may be set back, stamps never go back: neither in a split, nor from one to the next. */
+class StampClock {
   readonly #wallNow: () => number
   newestMs = Number.NEGATIVE_INFINITY
 
-  constructor({ wallNow }: StampingOptions) {
+  constructor(wallNow: () => number) {
     this.#wallNow = wallNow
-  }
-
-  /** Splits follow one another in the clock's order too. */
-  begin({ newestMs }: WatermarkProgress): void {
-    if (newestMs > this.newestMs) this.newestMs = newestMs
-  }
-
-  emit(chain: Chain, values: readonly unknown[], from: number, to: number): number {
-    let index = from
-    for (; index < to && !chain.blocked; index++) {
-      this.tick()
-      chain.emit(values[index], this.newestMs)
-    }
-    return index
   }
 
   tick(): void {
     const nowMs = Math.floor(this.#wallNow())
     if (nowMs > this.newestMs) this.newestMs = nowMs
   }
+}
+
+/**
+ * The time is the clock's when the record is handed on. No later stamp is behind the clock, so the watermark follows it also when
+ * nothing comes: such a source holds nobody back.
+ */
+class ClockStamping implements SplitStamping {
+  readonly #clock: StampClock
+
+  constructor(clock: StampClock, { newestMs }: WatermarkProgress) {
+    this.#clock = clock
+    if (newestMs > clock.newestMs) clock.newestMs = newestMs
+  }
+
+  emit(chain: Chain, values: readonly unknown[], from: number, to: number): number {
+    const clock = this.#clock
+    let index = from
+    for (; index < to && !chain.blocked; index++) {
+      clock.tick()
+      chain.emit(values[index], clock.newestMs)
+    }
+    return index
+  }
+
+  tick(): void {
+    this.#clock.tick()
+  }
+
+  get newestMs(): number {
+    return this.#clock.newestMs
+  }
 
   get watermarkMs(): number {
-    return this.newestMs - 1
+    return this.#clock.newestMs - 1
   }
 
   capture(): WatermarkProgress {
-    return { newestMs: this.newestMs }
+    return { newestMs: this.#clock.newestMs }
   }
 }

@@ -16,8 +16,8 @@ export interface BarrierMark {
 
 /** What a checkpoint keeps of a subtask's input. */
 export interface InputSnapshot {
-  /** Where a source's reader stands; undefined when it is between splits, or no source. */
-  readonly progress: SplitProgress | undefined
+  /** Where a source's reader stands in the splits that it reads. */
+  readonly progress: readonly SplitProgress[]
   /** Records delivered so far, by input channel: for the audit. */
   readonly received: readonly number[]
   /** Copies what is in flight, where barriers may overtake it. */

@@ -443,7 +443,7 @@ export class Subtask {
       parts: [],
       written: 0,
       prepared: this.#allUncommitted(),
-      progress: undefined,
+      progress: [],
       watermarkMs: Number.POSITIVE_INFINITY,
       counts: this.#counts(
         this.#outputs.map((channel) => channel.recordsTaken),

@@ -23,7 +23,10 @@ export interface SourceBatch<T> {
 export interface Source<T> {
   /** For messages and plans, e.g. `ndjson(data/*.ndjson)`. */
   readonly label: string
-  /** False for a source that never ends by itself. */
+  /**
+   * False for a source that never ends by itself: all of its splits are then read at once, dealt out among the readers, each with a
+   * watermark and an idleness of its own. Splits of a bounded source are read one after another, by whoever is free.
+   */
   readonly bounded: boolean
   /**
    * True when its splits, in the order `splits` returns them, form one sequence in which the pipeline's out-of-orderness
@@ -61,7 +64,7 @@ export interface ReadContext {
   now(): number
   /** Resolves after `ms`, or at once when the signal is aborted. */
   sleep(ms: number): Promise<void>
-  /** Records per second this reader may emit, Infinity when unlimited; may change while the job runs. */
+  /** Records per second that may be read of this split, Infinity when unlimited; may change while the job runs. */
   rate(): number
   /** Reports a malformed record, handled by the source's bad-record policy: throws when that is `fail`. */
   malformed(bad: MalformedRecord): void

@@ -46,13 +46,15 @@ export interface ChannelReport {
 export interface ReaderReport {
   readonly type: "source"
   readonly label: string
-  /** The split that it reads; undefined between two, and when there is none. */
+  /** The split that it reads, of several the one that holds its watermark; undefined between two, and when there is none. */
   readonly split: string | undefined
+  /** How many it reads side by side. */
+  readonly splits: number
   readonly state: "reading" | "idle" | "paused" | "ended"
   readonly hasEventTime: boolean
   /** The watermark it lets go. */
   readonly watermarkMs: number
-  /** The watermark of the split. */
+  /** The watermark of that split. */
   readonly splitWatermarkMs: number
   readonly newestMs: number
   /** Bound of disorder; undefined when watermarks are made otherwise. */

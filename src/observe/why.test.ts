@@ -9,6 +9,7 @@ const reader = (given: Partial<ReaderReport> = {}): ReaderReport => ({
   type: "source",
   label: "clicks",
   split: "a",
+  splits: 1,
   state: "reading",
   hasEventTime: true,
   watermarkMs: 100,
@@ -95,6 +96,12 @@ const answerOf = (given: Parameters<typeof view>[0], operator?: string, more: Pa
 describe("explainWhy() follows the holder of the watermark to its cause", () => {
   test.each<[string, Parameters<typeof view>[0], string, RegExp]>([
     ["behind", {}, "behind", /clicks\/0 reads split "a" of clicks/],
+    [
+      "behind, by one of its splits",
+      { clicks: { input: reader({ splits: 3 }) } },
+      "behind",
+      /clicks\/0 reads 3 splits of clicks, the slowest of them "a"/,
+    ],
     [
       "waiting-for-input",
       { clicks: { input: reader({ quietMs: 12_000 }) } },

@@ -210,9 +210,9 @@ class Explanation {
 
   /** Why a source is where it is. */
   #reader(report: SubtaskReport, reader: ReaderReport, neededMs: number): WhyReport {
-    const split = reader.split === undefined ? "" : ` split "${reader.split}" of`
+    const reads = readsText(reader)
     if (!reader.hasEventTime) {
-      this.#step(report, `reads${split} ${reader.label}, whose records have no event time: it makes no watermark`)
+      this.#step(report, `${reads}, whose records have no event time: it makes no watermark`)
       return this.#answer("no-event-time", "a source has no event time", "give the source a time")
     }
     if (reader.state === "ended") return this.#finishing(report)
@@ -220,10 +220,7 @@ class Explanation {
     if (reader.holdsForSplits) return this.#holdsForSplits(report, reader)
     const newest = `the newest record is of ${momentText(reader.newestMs)}`
     if (reader.state === "idle") {
-      this.#step(
-        report,
-        `reads${split} ${reader.label}, and has had no record for ${lengthText(reader.quietMs)}; ${newest}`,
-      )
+      this.#step(report, `${reads}, and has had no record for ${lengthText(reader.quietMs)}; ${newest}`)
       return this.#answer("idle", "its source is idle, and no other moves the watermark on", IDLE_ADVICE)
     }
     if (reader.quietMs >= QUIET_FROM_MS) {
@@ -231,10 +228,7 @@ class Explanation {
       const until = Number.isFinite(idleIn)
         ? `; in ${lengthText(Math.max(0, idleIn))} it is idle and holds nobody back`
         : ""
-      this.#step(
-        report,
-        `reads${split} ${reader.label}, and has had no record for ${lengthText(reader.quietMs)}; ${newest}${until}`,
-      )
+      this.#step(report, `${reads}, and has had no record for ${lengthText(reader.quietMs)}; ${newest}${until}`)
       return this.#answer(
         "waiting-for-input",
         "its source has nothing to read",
@@ -243,10 +237,7 @@ class Explanation {
     }
     const speed = this.#speed(report)
     const moves = speed > 0 ? `, and moves on by ${lengthText(speed * 1000)} of event time per second` : ""
-    this.#step(
-      report,
-      `reads${split} ${reader.label}; ${newest}, its watermark is ${momentText(reader.splitWatermarkMs)}${moves}`,
-    )
+    this.#step(report, `${reads}; ${newest}, its watermark is ${momentText(reader.splitWatermarkMs)}${moves}`)
     const busiest = this.#busiestBehind(report)
     if (busiest !== undefined && speed === 0) {
       this.#step(busiest, `is busy ${percentOf(this.#share(busiest, "busyMs"))} of the time, more than any other`)
@@ -476,4 +467,12 @@ function percentOf(share: number): string {
 
 function dueMs({ nextMs, nextProcessingMs }: WaitingReport): number {
   return nextMs ?? nextProcessingMs ?? Number.POSITIVE_INFINITY
+}
+
+/** What a reader reads. */
+function readsText({ label, split, splits }: ReaderReport): string {
+  if (split === undefined) return `reads ${label}`
+  return splits > 1
+    ? `reads ${splits} splits of ${label}, the slowest of them "${split}"`
+    : `reads split "${split}" of ${label}`
 }

@@ -232,6 +232,29 @@ describe("rescale()", () => {
     expect(written()).toEqual(expected())
   })
 
+  test("of a source without end deals its splits out anew: each is read on, nothing twice", async () => {
+    const module = fileURLToPath(new URL("../fixtures/endless-splits.ts", import.meta.url))
+    const job = await run(module, {
+      workers: 2,
+      parallelism: 2,
+      params: { out: join(dir, "out") },
+      checkpoint: checkpoint(),
+      onEvent: (event) => events.push(event),
+    })
+    for (const parallelism of [1, 3]) {
+      await until(job, 1000)
+      await job.rescale({ "source-1": parallelism, "sink-1": parallelism })
+    }
+    await until(job, 1000)
+    expect((await job.stop({ savepoint: join(dir, "saved") })).status).toBe("stopped")
+    const numbers = written().map((line) => (JSON.parse(line) as { n: number }).n)
+    for (let split = 0; split < 5; split++) {
+      const read = numbers.filter((n) => n % 5 === split).sort((a, b) => a - b)
+      expect(read.length).toBeGreaterThan(200)
+      expect(read).toEqual(read.map((_, index) => 5 * index + split))
+    }
+  })
+
   test("without checkpoints; and is refused, with the job going on, when it cannot be", async () => {
     const job = await startJob()
     await until(job, 800)

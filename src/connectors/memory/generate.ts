@@ -10,7 +10,7 @@ export interface GenerateOptions<T> {
   readonly count?: number
   /** Records per second, over all splits. Default: as fast as they can be made. */
   readonly rate?: number
-  /** How many readers share the work: split k of S makes the records n with n % S = k. Default: the source's parallelism. */
+  /** How many pieces the work comes in: split k of S makes the records n with n % S = k. Default: the source's parallelism. */
   readonly splits?: number
 }
 
@@ -35,8 +35,7 @@ const TURN_EVERY_MS = 2
  * - Positions are record numbers. With several splits, order holds within each.
  *
  * @throws {EngineError} OPTION_INVALID for a count that is no whole number >= 0, a rate that is no number > 0, or
- *   splits that are no whole number >= 1; from `splits()` for more splits than readers without a count: those beyond would
- *   wait for ever for one that ends
+ *   splits that are no whole number >= 1
  */
 export function generate<T>(options: GenerateOptions<T>): GeneratorSource<T> {
   const { record, count, rate = Number.POSITIVE_INFINITY, splits } = options
@@ -49,9 +48,6 @@ export function generate<T>(options: GenerateOptions<T>): GeneratorSource<T> {
     rate,
     splits({ parallelism }) {
       const of = splits ?? Math.max(1, parallelism)
-      if (of > parallelism && count === undefined) {
-        throw optionInvalid("splits", of, `at most ${parallelism} (the source's parallelism), or set a count`)
-      }
       return Array.from({ length: of }, (_, k): Split => {
         const data: SplitData = { k, of, readers: parallelism }
         return { id: `generate#${k}/${of}`, data }
@@ -59,8 +55,8 @@ export function generate<T>(options: GenerateOptions<T>): GeneratorSource<T> {
     },
     read(split, from, context) {
       const { k, of, readers } = split.data as SplitData
-      // A reader's share is made for as many readers as there are: where some have no split, the others make up for them.
-      const share = readers / Math.min(of, readers)
+      // With a count, the rate is shared among as many readers as there are: where some have no split, the others make up for them.
+      const share = count === undefined ? 1 : readers / Math.min(of, readers)
       const end = count ?? Number.POSITIVE_INFINITY
       return readRecords({ record, end, step: of, share }, typeof from === "number" ? from : k, context)
     },
