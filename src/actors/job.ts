@@ -1,9 +1,9 @@
-import type { Committable, Sink, Split } from "../contracts/index.ts"
+import type { Sink } from "../contracts/index.ts"
 import { EngineError } from "../errors/index.ts"
 import type { JobMetrics, WhyReport } from "../observe/index.ts"
 import type { PhysicalOperator, PhysicalPlan } from "../plan/index.ts"
 import { createRestartPolicy, type RestartPolicy, type RestartPolicySpec } from "../snapshot/index.ts"
-import type { CheckpointStore, ClaimedSplit, ClaimLog, FoundPoint, Manifest } from "../snapshot/store/index.ts"
+import type { Manifest } from "../snapshot/store/index.ts"
 import type { AtMostOnce } from "./at-most-once.ts"
 import { Attempt, type Workforce } from "./attempt.ts"
 import type { ChannelSize } from "./buffers.ts"
@@ -11,7 +11,6 @@ import type {
   Checkpointing,
   CheckpointingOptions,
   CheckpointSettings,
-  Delivery,
   PlannedSink,
   RunFacts,
   TakenSavepoint,
@@ -27,8 +26,11 @@ import type {
   RunOptions,
   Savepoint,
 } from "./job-handle.ts"
+import { listInput } from "./job-input.ts"
+import { abortSinks, commitShares, sinksOf } from "./job-sinks.ts"
 import type { Reports } from "./job-view.ts"
-import { SplitCoordinator, unread } from "./split-coordinator.ts"
+import { RunRecord, type Start } from "./run-record.ts"
+import type { SplitCoordinator } from "./split-coordinator.ts"
 import type { StateDirectory } from "./state-directory.ts"
 
 export interface JobOptions {
@@ -58,12 +60,6 @@ export interface JobOptions {
   workforce(plan: PhysicalPlan, rescaled: Readonly<Record<string, number>>): Promise<Workforce>
   /** Ends threads that no attempt uses: the next one gets fresh ones. */
   release(): Promise<void>
-}
-
-/** Where an attempt begins. */
-interface Start {
-  readonly manifest: Manifest | undefined
-  readonly directory: string
 }
 
 /** A worker that says nothing for so long is busy in user code. */
@@ -101,12 +97,7 @@ export class Job implements JobHandle {
   readonly #startedMs: number
   readonly #collected: Record<string, unknown[]> = {}
   readonly #policy: RestartPolicy
-  #runId: string
-  /** Loaded, and opened, when there are checkpoints. */
-  #durability: Durability | undefined
-  #store: CheckpointStore | undefined
-  /** At most once: what sources have claimed. */
-  #claims: ClaimLog | undefined
+  readonly #record: RunRecord
   #attempt: Attempt | undefined
   /** When it failed: the pause before the next one runs from there. */
   #failedMs: number | undefined
@@ -115,8 +106,6 @@ export class Job implements JobHandle {
   #suspension: Suspension | undefined
   /** Who waits for the job to run at another parallelism. */
   #rescaling: Waiter | undefined
-  /** What the user named to start from. */
-  #from: FoundPoint | undefined
   #stateDirectory: StateDirectory | undefined
   /** Its sources could not say at the start what there is to read, for a reason that will not go away: no restart helps. */
   #hasNoInput = false
@@ -136,7 +125,13 @@ export class Job implements JobHandle {
     this.#plan = options.plan
     this.#environment = options.environment
     this.#startedMs = this.#environment.now()
-    this.#runId = this.#environment.uniqueId().slice(0, 8)
+    this.#record = new RunRecord({
+      jobName: options.plan.jobName,
+      checkpoints: options.checkpoints,
+      from: options.from,
+      environment: options.environment,
+      onWarning: (error) => options.onEvent({ type: "warning", error }),
+    })
     this.#policy = createRestartPolicy(options.restart, () => this.#environment.random())
     this.#restarts = options.resumed?.restarts ?? 0
     for (let failure = 0; failure < (options.resumed?.failuresInARow ?? 0); failure++)
@@ -154,7 +149,7 @@ export class Job implements JobHandle {
   }
 
   get runId(): string {
-    return this.#runId
+    return this.#record.runId
   }
 
   get status(): JobStatus {
@@ -244,12 +239,13 @@ export class Job implements JobHandle {
     if (plan.signature === this.#plan.signature) return
     this.#checkRunning("rescale")
     const checkpointing = await this.#openCheckpointing!()
-    const own = this.#store !== undefined
+    const own = this.#record.store !== undefined
+    const durability = await this.#record.durability()
     const running = new Promise<void>((resolve, reject) => {
       this.#rescaling = { resolve, reject }
     })
     running.catch(() => undefined)
-    const directory = own ? undefined : await this.#durability!.temporaryDirectory()
+    const directory = own ? undefined : await durability.temporaryDirectory()
     try {
       await checkpointing.savepoint({
         kind: own ? "checkpoint" : "savepoint",
@@ -261,7 +257,7 @@ export class Job implements JobHandle {
       await running
     } finally {
       this.#rescaling = undefined
-      if (directory !== undefined) await this.#durability!.removeTemporary(directory)
+      if (directory !== undefined) await durability.removeTemporary(directory)
     }
   }
 
@@ -289,7 +285,7 @@ export class Job implements JobHandle {
   }
 
   #checkRunning(attempted: string): void {
-    if (this.#claims !== undefined) {
+    if (this.#record.claims !== undefined) {
       throw new EngineError(
         "SAVEPOINT_WITHOUT_STATE",
         `Cannot ${attempted} job "${this.jobName}": delivered at most once it keeps no state over a stop; end it by draining, or run it exactly once`,
@@ -364,98 +360,54 @@ export class Job implements JobHandle {
         const { StateDirectory } = await import("./state-directory.ts")
         this.#stateDirectory = await StateDirectory.create(this.#options.stateOnDisk)
       }
-      await this.#openStore()
-      if (this.#hadEnded()) {
-        await this.#options.release()
-        await this.#stateDirectory?.remove()
-        await this.#store?.close()
-        this.#succeed()
-        return
+      await this.#record.open()
+      if (!this.#hadEnded()) {
+        const start = await this.#open()
+        await this.#record.begin((runId) => abortSinks(sinksOf(this.#plan, runId)))
+        for (const { sink, context } of this.#sinks) await sink.prepare?.(context)
+        await this.#attempts(start)
+        // What came after the savepoint is not committed any more; the next start goes on from it.
+        if (this.#suspension !== undefined) await abortSinks(this.#sinks)
+        else await this.#record.noteEnd(this.#options.command)
       }
-      const start = await this.#open()
-      if (start.manifest !== undefined) this.#checkCompatible(start.manifest)
-      await this.#beginRun()
-      for (const { sink, context } of this.#sinks()) await sink.prepare?.(context)
-      await this.#attempts(start)
       await this.#options.release()
-      // What came after the savepoint is not committed any more; the next start goes on from it.
-      if (this.#suspension !== undefined) await this.#abortSinks()
-      else await this.#noteEnd()
-      await this.#from?.release()
       await this.#stateDirectory?.remove()
-      await this.#store?.close()
+      await this.#record.close()
       this.#succeed()
     } catch (error) {
       await this.#options.release()
-      await this.#from?.release()
       await this.#stateDirectory?.remove()
       await this.#fail(error)
     }
   }
 
-  /** Refuses a checkpoint that the pipeline cannot go on from, before anything is started. */
-  #checkCompatible(manifest: Manifest): void {
+  async #checkCompatible(manifest: Manifest): Promise<void> {
     const { checkpoints, onEvent } = this.#options
+    const { checkCompatible, compatibilityWarnings } = await this.#record.durability()
     const allowDroppedState = checkpoints?.allowDroppedState ?? false
-    const fits = this.#durability!.checkCompatible(manifest, this.#plan, { allowDroppedState })
-    for (const error of this.#durability!.compatibilityWarnings(manifest, fits)) onEvent({ type: "warning", error })
-  }
-
-  /** Opens the checkpoint directory, if there is one. */
-  async #openStore(): Promise<void> {
-    const { checkpoints, onEvent, from } = this.#options
-    if (checkpoints === undefined && from === undefined) return
-    const durability = await this.#environment.durability()
-    this.#durability = durability
-    if (checkpoints === undefined) return
-    this.#store = await durability.CheckpointStore.open({
-      disk: durability.openDisk(),
-      directory: checkpoints.directory,
-      jobName: this.jobName,
-      retain: checkpoints.retain,
-      owner: durability.lockOwner(this.#environment.uniqueId()),
-      onWarning: (warning) => onEvent({ type: "warning", error: warning }),
-    })
+    const fits = checkCompatible(manifest, this.#plan, { allowDroppedState })
+    for (const error of compatibilityWarnings(manifest, fits)) onEvent({ type: "warning", error })
   }
 
   /** Whether the process that this one goes on for had brought the job to its end: to begin anew would repeat all output. */
   #hadEnded(): boolean {
     const { resumed, command, onEvent } = this.#options
-    if (resumed === undefined || command === undefined || this.#store?.endedBy !== command) return false
+    if (resumed === undefined || command === undefined || this.#record.store?.endedBy !== command) return false
     onEvent({ type: "had-ended", cause: resumed.cause })
     return true
   }
 
-  /** Finds where to begin. */
+  /** Finds where to begin. A checkpoint that the pipeline cannot go on from is refused before anything is started. */
   async #open(): Promise<Start> {
-    const { checkpoints, from } = this.#options
-    const durability = this.#durability
-    if (durability === undefined) return { manifest: undefined, directory: "" }
-    if (from !== undefined) await this.#findFrom(durability, from)
-    const start = await this.#newest()
-    const { manifest } = start
-    if (checkpoints !== undefined)
-      await this.#openClaims(durability, checkpoints.delivery ?? "exactly-once", manifest !== undefined)
+    const start = await this.#record.findStart()
+    const { manifest, directory } = start
     this.#reportResumed(manifest)
-    this.#runId = manifest?.runId ?? this.#claims?.runId ?? this.#store?.runId ?? this.#runId
     if (manifest === undefined) return start
     this.#keepRescaled(manifest)
-    // Refused before anything is started, and not tried again.
-    durability.restoreTaskOf(manifest, start.directory, this.#plan)
+    const { restoreTaskOf } = await this.#record.durability()
+    restoreTaskOf(manifest, directory, this.#plan)
+    await this.#checkCompatible(manifest)
     return start
-  }
-
-  /**
-   * Notes the run before sinks prepare anything in its name, so that a process killed before the first checkpoint leaves
-   * nothing that the next one does not know of. That one goes on with the run, or, started from a savepoint, ends it here.
-   */
-  async #beginRun(): Promise<void> {
-    const store = this.#store
-    if (store === undefined) return
-    const { runId } = store
-    // It published nothing, or it would be gone on with.
-    if (runId !== undefined && runId !== this.#runId) await this.#abortSinks(runId)
-    await store.beginRun(this.#runId)
   }
 
   #reportResumed(manifest: Manifest | undefined): void {
@@ -466,46 +418,14 @@ export class Job implements JobHandle {
       error: new EngineError("PROCESS_DIED", `the engine's process was ended by ${resumed.cause}`, { retriable: true }),
       attempt: resumed.restarts,
       delayMs: 0,
-      from: manifest !== undefined ? "checkpoint" : this.#claims !== undefined ? "claims" : "beginning",
+      from: this.#beginningOf(manifest),
       checkpointId: manifest?.checkpointId,
     })
   }
 
-  /** At most once keeps claims where others keep checkpoints. */
-  async #openClaims({ ClaimLog, openDisk }: Durability, delivery: Delivery, hasCheckpoints: boolean): Promise<void> {
-    const disk = openDisk()
-    const { folder, finished } = this.#store!
-    let claimed = await ClaimLog.exists({ disk, folder })
-    if (claimed && finished) {
-      // Of a job that ended, by a process that died before it had removed them.
-      await (await ClaimLog.open({ disk, folder, jobName: this.jobName })).remove()
-      claimed = false
-    }
-    const atMostOnce = delivery === "at-most-once"
-    if (atMostOnce ? hasCheckpoints : claimed) throw deliveryChanged(delivery, folder)
-    if (atMostOnce) this.#claims = await ClaimLog.open({ disk, folder, jobName: this.jobName })
-  }
-
-  /** Looks up what the user named. The job's own folder is where it would go on from anyway. */
-  async #findFrom({ findRestorePoint, openDisk, lockOwner }: Durability, from: string): Promise<void> {
-    const owner = lockOwner(this.#environment.uniqueId())
-    const { jobName } = this
-    const found = await findRestorePoint({
-      disk: openDisk(),
-      directory: from,
-      jobName,
-      owner,
-      own: this.#store?.folder,
-    })
-    this.#from = found
-    for (const { code, reason } of found.passedOver)
-      this.#options.onEvent({ type: "warning", error: new EngineError(code, reason) })
-  }
-
-  async #newest(): Promise<Start> {
-    const from = this.#from?.point
-    const point = this.#store === undefined ? from : (await this.#store.newestSound({ from })).point
-    return { manifest: point?.manifest, directory: point?.directory ?? this.#store?.folder ?? "" }
+  #beginningOf(manifest: Manifest | undefined): "checkpoint" | "claims" | "beginning" {
+    if (manifest !== undefined) return "checkpoint"
+    return this.#record.claims === undefined ? "beginning" : "claims"
   }
 
   /** The same command goes on at the parallelism that the job was given while it ran; another one begins with its own. */
@@ -523,25 +443,8 @@ export class Job implements JobHandle {
     }
   }
 
-  /**
-   * Everything is committed: a disk that refuses to note it does not undo that. A failure here would make whoever started the
-   * job start it again, and if the note got to the disk all the same, it would begin anew and repeat its output.
-   */
-  async #noteEnd(): Promise<void> {
-    try {
-      await this.#store?.markFinished(this.#options.command)
-      // Only now: without its claims a job that is not noted as ended would begin anew.
-      await this.#claims?.remove()
-    } catch (error) {
-      if (!(error instanceof EngineError) || error.code !== "CHECKPOINT_WRITE_FAILED") throw error
-      this.#options.onEvent({ type: "warning", error })
-    }
-    await this.#claims?.close()
-  }
-
   /** Attempts until one comes to its end, or the policy has had enough. */
   async #attempts(first: Start): Promise<void> {
-    const store = this.#store
     for (let start = first; ; ) {
       try {
         await this.#attemptFrom(start)
@@ -556,7 +459,7 @@ export class Job implements JobHandle {
         this.#options.onEvent({ type: "rescale", checkpointId, parallelism: rescale.parallelism })
       } catch (error) {
         if (this.#cancelled !== undefined) throw this.#cancelled
-        if (store === undefined || this.#hasNoInput) throw error
+        if (this.#record.store === undefined || this.#hasNoInput) throw error
         const decision = this.#policy.onFailure(this.#environment.now())
         const failedMs = this.#failedMs ?? this.#environment.now()
         if (!decision.restart) throw error
@@ -564,12 +467,12 @@ export class Job implements JobHandle {
         if (decision.attempt > 1) await this.#options.release()
         this.#restarts += 1
         this.#status = "restarting"
-        start = await this.#newest()
+        start = await this.#record.newest()
         this.#options.onEvent({
           type: "restart",
           error,
           attempt: this.#restarts,
-          from: this.#claims !== undefined ? "claims" : start.manifest !== undefined ? "checkpoint" : "beginning",
+          from: this.#beginningOf(start.manifest),
           delayMs: decision.delayMs,
           checkpointId: start.manifest?.checkpointId,
         })
@@ -583,18 +486,18 @@ export class Job implements JobHandle {
   async #attemptFrom({ manifest, directory }: Start): Promise<void> {
     const { workforce, heartbeatTimeoutMs, checkpoints: settings } = this.#options
     const plan = this.#plan
-    const store = this.#store
-    const sinks = this.#sinks()
-    const durability = this.#durability
+    const { store, claims } = this.#record
+    const sinks = this.#sinks
+    const isDurable = store !== undefined || manifest !== undefined
+    const durability = isDurable ? await this.#record.durability() : undefined
     this.#failedMs = undefined
-    if (manifest !== undefined && !(await this.#isCommitted(manifest, directory)))
+    if (manifest !== undefined && !(await isCommitted(durability!, manifest, directory)))
       await durability!.commitOf(manifest, sinks, false)
     // What was prepared for checkpoints that never completed is not committed any more.
-    if (store !== undefined) await this.#abortSinks()
+    if (store !== undefined) await abortSinks(sinks)
     const splits = await this.#findInput(manifest)
     const above = manifest?.attempt ?? 0
     const number = store === undefined ? above + 1 : await store.beginAttempt(above)
-    const prepared: Record<string, Committable[]> = {}
     const ended: (readonly [SubtaskPlace, SubtaskShare])[] = []
     let checkpointing: Checkpointing | undefined
     let atMostOnce: AtMostOnce | undefined
@@ -602,7 +505,7 @@ export class Job implements JobHandle {
     const attempt = new Attempt({
       plan,
       workforce: await workforce(plan, this.#rescaled),
-      runId: this.#runId,
+      runId: this.runId,
       heartbeatTimeoutMs,
       environment: this.#environment,
       channelSize: this.#options.channelSize,
@@ -616,8 +519,8 @@ export class Job implements JobHandle {
               attempt: number,
               barrierMode: settings?.barrierMode ?? { kind: "aligned" },
               incremental: settings?.incremental ?? false,
-              claims: this.#claims !== undefined,
-              restore: manifest === undefined ? undefined : durability!.restoreTaskOf(manifest, directory, plan),
+              claims: claims !== undefined,
+              restore: manifest === undefined ? undefined : durability.restoreTaskOf(manifest, directory, plan),
             },
       onFailing: () => {
         this.#failedMs = this.#environment.now()
@@ -637,18 +540,17 @@ export class Job implements JobHandle {
       onOutputCut: (place, cut) => atMostOnce!.outputCut(place, cut),
       onSubtaskEnd: (place, share) => {
         ended.push([place, share])
-        if (atMostOnce !== undefined) atMostOnce.subtaskEnded(share)
-        else if (store === undefined) gather(prepared, share)
+        atMostOnce?.subtaskEnded(share)
         checkpointing?.subtaskEnded(place, share)
       },
     })
     this.#attempt = attempt
     if (this.#cancelled !== undefined) attempt.fail(this.#cancelled)
     if (this.#stopRequested) attempt.stop()
-    if (this.#claims !== undefined) {
+    if (claims !== undefined) {
       atMostOnce = new durability!.AtMostOnce({
         plan,
-        log: this.#claims,
+        log: claims,
         sinks,
         everyMs: settings!.everyMs,
         minPauseMs: settings!.minPauseMs,
@@ -685,9 +587,9 @@ export class Job implements JobHandle {
       })
     if (store !== undefined && atMostOnce === undefined) checkpointing = createCheckpointing(durability!)
     this.#openCheckpointing = async () => {
-      this.#durability ??= await this.#environment.durability()
+      const loaded = await this.#record.durability()
       if (checkpointing === undefined) {
-        checkpointing = createCheckpointing(this.#durability)
+        checkpointing = createCheckpointing(loaded)
         for (const [place, share] of ended) checkpointing.subtaskEnded(place, share)
         if (isRunning) checkpointing.start()
       }
@@ -700,8 +602,10 @@ export class Job implements JobHandle {
         if (atMostOnce !== undefined) await atMostOnce.finish()
         else if (store !== undefined) await checkpointing!.finish()
         else
-          for (const { id, sink, context } of sinks)
-            await sink.commit?.(prepared[id] ?? [], { ...context, final: true })
+          await commitShares(
+            sinks,
+            ended.map(([, share]) => share),
+          )
       }
     } catch (error) {
       failure = { error }
@@ -716,10 +620,10 @@ export class Job implements JobHandle {
   }
 
   #runFacts(): RunFacts {
-    const from = this.#from?.point.manifest
+    const { runId, origin: from } = this.#record
     const hasRescaled = Object.keys(this.#rescaled).length > 0
     return {
-      runId: this.#runId,
+      runId,
       ...(from === undefined
         ? {}
         : { origin: { runId: from.runId, checkpointId: from.checkpointId, attempt: from.attempt } }),
@@ -730,12 +634,6 @@ export class Job implements JobHandle {
   #rescaledFact(parallelism: Readonly<Record<string, number>>): NonNullable<Manifest["rescaled"]> {
     const operators = Object.entries(parallelism).map(([operatorId, each]) => ({ operatorId, parallelism: each }))
     return { asked: this.#options.asked, operators }
-  }
-
-  /** Of a savepoint with which a job was stopped: its output may have been carried away since. */
-  async #isCommitted({ kind }: Manifest, directory: string): Promise<boolean> {
-    const { isSavepointCommitted, openDisk } = this.#durability!
-    return kind === "savepoint" && (await isSavepointCommitted(openDisk(), directory))
   }
 
   #succeed(): void {
@@ -759,9 +657,8 @@ export class Job implements JobHandle {
 
   async #fail(error: unknown): Promise<void> {
     // With checkpoints the run can go on from the last one: what it prepared since is removed then.
-    if (this.#store === undefined) await this.#abortSinks()
-    await this.#claims?.close()
-    await this.#store?.close()
+    if (this.#record.store === undefined) await abortSinks(this.#sinks)
+    await this.#record.close()
     this.#rescaling?.reject(error)
     this.#status = this.#cancelled === undefined ? "failed" : "cancelled"
     this.#reject(error)
@@ -792,75 +689,19 @@ export class Job implements JobHandle {
   /** A file that is not there when a job is started is a mistake to be shown at once; later it may be a disk that comes back. */
   async #findInput(manifest: Manifest | undefined): Promise<ReadonlyMap<number, SplitCoordinator>> {
     try {
-      return await this.#listSplits(manifest)
+      return await listInput(this.#plan, this.#record, manifest)
     } catch (error) {
       this.#hasNoInput = this.#restarts === 0 && error instanceof EngineError && !error.retriable
       throw error
     }
   }
 
-  /** By source vertex: as the checkpoint has them, or from the beginning. */
-  async #listSplits(manifest: Manifest | undefined): Promise<ReadonlyMap<number, SplitCoordinator>> {
-    const splits = new Map<number, SplitCoordinator>()
-    const claimed: ClaimedSplit[] = []
-    for (const vertex of this.#plan.vertices) {
-      const { role } = vertex.operators[0]!.node
-      if (role.type !== "source") continue
-      const earlier = this.#claims?.splits.filter(({ operatorId }) => operatorId === vertex.id) ?? []
-      const known =
-        manifest !== undefined
-          ? this.#durability!.progressOf(manifest, vertex.id)
-          : earlier.length > 0
-            ? this.#durability!.claimedProgress(earlier, vertex.id)
-            : undefined
-      const progress = known ?? (await role.source.splits({ parallelism: vertex.parallelism })).map(unread)
-      splits.set(
-        vertex.index,
-        new SplitCoordinator({
-          splits: progress,
-          bounded: role.source.bounded,
-          inOrder: role.source.splitsInOrder,
-          readers: vertex.parallelism,
-        }),
-      )
-      claimed.push(...(earlier.length > 0 ? earlier : progress.map(({ split }) => unclaimed(vertex.id, split))))
-    }
-    await this.#claims?.begin(this.#runId, claimed)
-    return splits
-  }
-
   #operators(): PhysicalOperator[] {
     return this.#plan.vertices.flatMap((vertex) => vertex.operators)
   }
 
-  #sinks(runId = this.#runId): PlannedSink[] {
-    return this.#plan.vertices.flatMap(({ operators, parallelism }) =>
-      operators.flatMap(({ id, node }) =>
-        node.role.type === "sink"
-          ? [
-              {
-                id,
-                sink: node.role.sink,
-                context: { jobName: this.jobName, runId, operatorId: id, parallelism },
-              },
-            ]
-          : [],
-      ),
-    )
-  }
-
-  /** Removes what was not committed. What goes wrong here is said beside the failure that led here, never in its place. */
-  async #abortSinks(runId = this.#runId): Promise<void> {
-    for (const { sink, context } of this.#sinks(runId)) {
-      try {
-        await sink.abort?.(context)
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error)
-        process.emitWarning(`millrace could not remove uncommitted output of ${sink.label}: ${reason}`, {
-          code: "MILLRACE_ABORT",
-        })
-      }
-    }
+  get #sinks(): PlannedSink[] {
+    return sinksOf(this.#plan, this.runId)
   }
 }
 
@@ -877,29 +718,6 @@ const NOTHING_YET: JobMetrics = {
   vertices: [],
 }
 
-function unclaimed(operatorId: string, { id, data }: Split): ClaimedSplit {
-  return {
-    operatorId,
-    id,
-    data: data as ClaimedSplit["data"],
-    next: undefined,
-    newestMs: Number.NEGATIVE_INFINITY,
-    done: false,
-  }
-}
-
-function deliveryChanged(delivery: Delivery, folder: string): EngineError {
-  const [kept, needed] =
-    delivery === "at-most-once"
-      ? ["checkpoints with state", "exactly-once or at-least-once"]
-      : ["claims of a run without state", "at-most-once"]
-  return new EngineError(
-    "DELIVERY_CHANGED",
-    `Cannot go on ${delivery}: ${folder} holds ${kept}, and what was emitted since is not known there; run it ${needed} to its end, or start anew in another checkpoint directory`,
-    { details: { folder, delivery } },
-  )
-}
-
 /** Without a checkpoint directory a job's checkpoints are the savepoints that somebody asks for. */
 const SAVEPOINTS_ONLY: CheckpointingOptions["settings"] = {
   everyMs: Number.POSITIVE_INFINITY,
@@ -913,9 +731,7 @@ function savepointOf({ manifest, directory, durationMs, sizeBytes }: TakenSavepo
   return { checkpointId: manifest.checkpointId, directory, durationMs, sizeBytes }
 }
 
-function gather(prepared: Record<string, Committable[]>, share: SubtaskShare): void {
-  for (const [operatorId, committables] of Object.entries(share.prepared)) {
-    prepared[operatorId] ??= []
-    prepared[operatorId].push(...committables)
-  }
+/** Of a savepoint with which a job was stopped: its output may have been carried away since. */
+async function isCommitted(durability: Durability, { kind }: Manifest, directory: string): Promise<boolean> {
+  return kind === "savepoint" && (await durability.isSavepointCommitted(durability.openDisk(), directory))
 }
