@@ -562,7 +562,7 @@ export const MUTANTS = [
   {
     name: "job: what was prepared behind the checkpoint is left open",
     file: "src/actors/job.ts",
-    find: "    if (store !== undefined) await this.#abortSinks()\n",
+    find: "    if (store !== undefined) await abortSinks(sinks)\n",
     replace: "",
     props: PIPELINES,
   },
