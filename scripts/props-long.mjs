@@ -1,13 +1,25 @@
-// The properties again and again, each time with a fresh seed, for as long as told. Stops at the first law that breaks.
-//   npm run props:long -- 60                 an hour; PROPS_MINUTES=60 says the same. Default 10
-//   npm run props:long -- 60 pipelines time  of these files alone
-// PROPS_RUNS as for the properties. What is tried in all orders has no seed, and is left out.
+// The properties for as long as told. `npm run props:long -- --help` says how.
 import { spawn } from "node:child_process"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..")
+const HELP = `npm run props:long -- [minutes] [file ...]
+
+The properties again and again, each time with a fresh seed, for as long as told. Stops at the first law that breaks, and prints
+its seed.
+
+  npm run props:long                       ten minutes
+  npm run props:long -- 60                 an hour; PROPS_MINUTES=60 says the same
+  npm run props:long -- 60 pipelines time  props/pipelines and props/time alone
+
+PROPS_RUNS=2 doubles the cases of each property. What is tried in all orders has no seed, and is left out.
+`
 const given = process.argv.slice(2)
+if (given.includes("--help")) {
+  console.log(HELP)
+  process.exit(0)
+}
 const hasMinutes = given.length > 0 && !Number.isNaN(Number(given[0]))
 const minutes = Number(hasMinutes ? given[0] : (process.env.PROPS_MINUTES ?? 10))
 if (!(minutes > 0)) throw new Error(`Cannot run the properties for ${minutes} minutes; give a number above 0`)

@@ -1,12 +1,5 @@
 // Runs the properties against each wrong engine of props/mutants/: every one must be killed by a law.
-//   npm run props:mutants                    all of them, two at a time where there are two cores
-//   npm run props:mutants -- --only store    those whose name holds a text, or whose properties do
-//   npm run props:mutants -- --from 20       from the 20th on, to go on with a run that was ended
-//   npm run props:mutants -- --shard 1/4     every fourth, from the first on
-//   npm run props:mutants -- --jobs 1        one at a time
-//   npm run props:mutants -- --rows FILE     those that are killed are noted in FILE, so that shards add up; those noted before are passed over
-// PROPS_SEED and PROPS_RUNS as for the properties. Takes some minutes. Once all are killed, by one run or by those that share their
-// rows, props/MUTANTS.md is written.
+// `npm run props:mutants -- --help` says how.
 import { execFileSync, spawn } from "node:child_process"
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
@@ -17,8 +10,23 @@ import { MUTANTS } from "../props/mutants/mutants.mjs"
 import { apply } from "../props/mutants/mutate.mjs"
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..")
+const HELP = `npm run props:mutants -- [options]
+
+Runs the properties against each wrong engine of props/mutants/: every one must be killed by a law. Takes some minutes. Once all are
+killed, by one run or by those that share their rows, props/MUTANTS.md is written.
+
+  npm run props:mutants                    all of them, two at a time where there are two cores
+  npm run props:mutants -- --only store    those whose name holds a text, or whose properties do
+  npm run props:mutants -- --from 20       from the 20th on, to go on with a run that was ended
+  npm run props:mutants -- --shard 1/4     every fourth, from the first on
+  npm run props:mutants -- --jobs 1        one at a time
+  npm run props:mutants -- --rows FILE     those that are killed are noted in FILE, so that shards add up; those noted are passed over
+
+PROPS_SEED and PROPS_RUNS as for the properties.
+`
 const { values: options } = parseArgs({
   options: {
+    help: { type: "boolean", default: false },
     only: { type: "string", default: "" },
     from: { type: "string", default: "1" },
     shard: { type: "string", default: "1/1" },
@@ -26,6 +34,10 @@ const { values: options } = parseArgs({
     rows: { type: "string" },
   },
 })
+if (options.help) {
+  console.log(HELP)
+  process.exit(0)
+}
 const [shard, shards] = options.shard.split("/").map(Number)
 const jobs = Number(options.jobs)
 const from = Number(options.from)

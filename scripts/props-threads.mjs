@@ -1,8 +1,7 @@
 // Jobs on real threads, four times as many as there are cores, beside a program that keeps a core busy: what only contention
 // brings to light. Functions stand still and fail, threads exit, barriers are aligned or not. Every record of every job is compared
 // with the plain program; the counts are printed.
-//   npm run props:threads -- --minutes 5      default: 0.25
-// PROPS_SEED draws the same jobs; what the threads then do is not repeated.
+// `npm run props:threads -- --help` says how.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
@@ -12,7 +11,23 @@ import { Worker } from "node:worker_threads"
 import { run } from "../dist/index.js"
 import { seededRandom } from "./seeded-random.mjs"
 
-const { values: options } = parseArgs({ options: { minutes: { type: "string", default: "0.25" } } })
+const HELP = `npm run props:threads -- [--minutes n]
+
+Jobs on real threads, four workers a core, beside a program that keeps a core busy. Functions stand still and fail, threads exit,
+barriers are aligned or not; the output of every job is compared with that of a plain program.
+
+  npm run props:threads                    a quarter of a minute
+  npm run props:threads -- --minutes 5
+
+PROPS_SEED draws the same jobs; what the threads then do is not repeated.
+`
+const { values: options } = parseArgs({
+  options: { minutes: { type: "string", default: "0.25" }, help: { type: "boolean", default: false } },
+})
+if (options.help) {
+  console.log(HELP)
+  process.exit(0)
+}
 const minutes = Number(options.minutes)
 if (!(minutes > 0)) throw new Error(`Cannot run for ${options.minutes} minutes; give a number above 0`)
 const seed = Number(process.env.PROPS_SEED ?? Math.floor(Math.random() * 2 ** 31))
