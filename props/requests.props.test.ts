@@ -92,6 +92,35 @@ describe("what is asked of a running job", () => {
     },
   )
 
+  // A savepoint is published while its attempt ends: what follows must wait until it is committed too.
+  it.each(Object.entries(asked).filter(([, { kind }]) => kind !== "cancel"))(
+    "OUT-1, OUT-3, RST-4: a worker that dies while the outcome of %s is published or committed",
+    async (_what, request) => {
+      for (let step = 0; step < 30; step++) {
+        const outside = new Outside()
+        const simulation = await simulate({
+          graph: () => buildGraph(COUNTS, outside),
+          outside,
+          parallelism: WORLD.parallelism,
+          workers: WORLD.workers,
+          checkpoints: settingsOf(WORLD, EXACTLY_ONCE[step % 3]!),
+          channelSize: { capacityRecords: 4, capacityBytes: 1024 },
+          schedule: WORLD.schedule,
+          faults: [{ kind: "kill", at: { after: "publish", nth: 2, steps: step }, worker: step % 2 }],
+          requests: [request],
+        })
+        tally.add(simulation, outside)
+        const committed = WANTED.map((_, sink) => sortedTexts(outside.rows(`out-${sink}`).map(({ value }) => value)))
+        expect({ step, error: simulation.error, complaints: simulation.complaints, committed }).toEqual({
+          step,
+          error: undefined,
+          complaints: [],
+          committed: WANTED,
+        })
+      }
+    },
+  )
+
   it("RST-1, RSC-4, OUT-1, OUT-5: changes no output, whatever pipeline and whatever dies", async () => {
     const program = programs({ maxItems: 24, maxStages: 4, stateful: true })
     const some = fc.array(requests(fc), { minLength: 1, maxLength: 3 })

@@ -560,6 +560,13 @@ export const MUTANTS = [
     props: PIPELINES,
   },
   {
+    name: "checkpoint: an attempt that ends does not wait for what is committed of it",
+    file: "src/actors/checkpointing.ts",
+    find: "awaited !== this.#work; ) {",
+    replace: "awaited === undefined; ) {",
+    props: ["requests"],
+  },
+  {
     name: "job: what was prepared behind the checkpoint is left open",
     file: "src/actors/job.ts",
     find: "    if (store !== undefined) await abortSinks(sinks)\n",

@@ -195,7 +195,11 @@ export class Checkpointing {
     this.#stopped = true
     this.#cancelTimer()
     this.#coordinator.stop()
-    await this.#work
+    // What is being published is committed then: one piece of work makes another.
+    for (let awaited: Promise<void> | undefined; awaited !== this.#work; ) {
+      awaited = this.#work
+      await awaited
+    }
     for (const { reject } of [...(this.#taking === undefined ? [] : [this.#taking]), ...this.#asked.splice(0)])
       reject(savepointFailed("the job, or this attempt of it, ended before"))
     this.#taking = undefined
