@@ -37,6 +37,8 @@ export interface SourceSpec {
   /** Where the items are cut into splits: shares of their number. */
   readonly cuts: readonly number[]
   readonly inOrder: boolean
+  /** Its splits are read side by side. Default: false. */
+  readonly endless?: boolean
   readonly batches: readonly number[]
   readonly everyMs: number | undefined
   readonly parallelism: number | undefined
@@ -112,6 +114,7 @@ export const sources = (max: number): fc.Arbitrary<SourceSpec> =>
     items: items(max),
     cuts: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 3 }),
     inOrder: fc.boolean(),
+    endless: fc.boolean(),
     batches,
     everyMs: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
     parallelism,
@@ -313,13 +316,15 @@ export function buildGraph(described: Program, outside: Outside): LogicalGraph {
         memorySource({
           splits: splitsOf(spec),
           splitsInOrder: spec.inOrder,
+          bounded: spec.endless !== true,
           batches: spec.batches,
           ...(spec.everyMs === undefined ? {} : { everyMs: spec.everyMs }),
           ...(spec.badOneIn === undefined
             ? {}
             : { badRecords: "skip", isMalformed: (item) => isBad(spec, spec.items.indexOf(item as Item)) }),
         }) as Parameters<typeof source<Item>>[0],
-        { time: (item) => item.t, outOfOrder: program.disorderMs },
+        // However slow a schedule is, no time without records makes others late.
+        { time: (item) => item.t, outOfOrder: program.disorderMs, idleAfter: "never" },
       )
       if (spec.parallelism !== undefined) stream.parallelism(spec.parallelism)
       open.push(stream)

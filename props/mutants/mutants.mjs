@@ -539,6 +539,13 @@ export const MUTANTS = [
     props: ["splits"],
   },
   {
+    name: "source: a reader that had no split left stays ended, though one is dealt to it",
+    file: "src/actors/restore.ts",
+    find: "const isDealtAnew = readsSideBySide(vertex) || (",
+    replace: "const isDealtAnew = (",
+    props: PIPELINES,
+  },
+  {
     name: "source: the fastest of its splits makes the watermark",
     file: "src/actors/source-reader.ts",
     find: "candidates[slowestOf(candidates.map(({ stamping }) => stamping.watermarkMs))]",

@@ -53,12 +53,19 @@ export function listEnded(restore: RestoreTask, plan: PhysicalPlan): ReadonlySet
       const place = `${vertex.index}/${subtask}`
       const inputsEnded = (senders.get(place) ?? []).every((sender) => ended.has(sender))
       if (!inputsEnded) continue
-      // Records in flight may have found their way from one that had not ended to one that had.
-      const parallelism = restore.inFlight && hasOtherShape(restore, plan, vertex) ? undefined : vertex.parallelism
+      // Records in flight may have found their way from one that had not ended to one that had, and a split of a source without
+      // end to a reader that had no more.
+      const isDealtAnew = readsSideBySide(vertex) || (restore.inFlight && hasOtherShape(restore, plan, vertex))
+      const parallelism = isDealtAnew ? undefined : vertex.parallelism
       if (vertex.operators.every(({ id }) => hadEnded(restore, id, parallelism, subtask))) ended.add(place)
     }
   }
   return ended
+}
+
+function readsSideBySide({ operators }: Vertex): boolean {
+  const { role } = operators[0]!.node
+  return role.type === "source" && !role.source.bounded
 }
 
 /** Whether a vertex, or one that sends to it, has another parallelism than it had. */

@@ -2,6 +2,8 @@ import type { BadRecordPolicy, ReadContext, Source, SourceBatch } from "../contr
 
 export interface MemorySourceOptions {
   readonly label?: string
+  /** False: splits are read side by side, as those of a source without end. They end all the same. Default: true. */
+  readonly bounded?: boolean
   /** Records of each split, in order. */
   readonly splits: readonly (readonly unknown[])[]
   /** See Source. */
@@ -18,6 +20,7 @@ export interface MemorySourceOptions {
 /** A source that holds its records and can be read again from any of them. */
 export function memorySource({
   label = "simulated source",
+  bounded = true,
   splits,
   splitsInOrder,
   batches,
@@ -27,7 +30,7 @@ export function memorySource({
 }: MemorySourceOptions): Source<unknown> {
   return {
     label,
-    bounded: true,
+    bounded,
     splitsInOrder,
     ...(badRecords === undefined ? {} : { badRecords }),
     splits: () => splits.map((_, index) => ({ id: `split-${index}`, data: index })),
