@@ -180,7 +180,8 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
     let left = BUDGET
     for (;;) {
       if (this.#passEnd === undefined && table.isSparse) {
-        table.compact(left)
+        // The pass before may have cost more than was left.
+        if (left > 0) table.compact(left)
         return
       }
       if (!this.#nextPass()) return
