@@ -34,6 +34,8 @@ export class SliceKey<K extends Key, Acc> {
   firedTo = Number.NEGATIVE_INFINITY
   /** It has no slices any more, and is not in the table. */
   gone = false
+  /** Rises along the table's list of keys, as `sequence` need not among keys of several former subtasks. Not saved. */
+  rank = 0
 
   constructor(key: K, keyHash: number, sequence: number, epoch: number) {
     this.key = key

@@ -61,6 +61,7 @@ export class SliceTable<K extends Key, Acc> implements StateTable {
   #compacted: { readonly keys: SliceKey<K, Acc>[]; from: number } | undefined
   #live = 0
   #sequence = 0
+  #nextRank = 0
   #capture: SliceCapture<K, Acc> | undefined
   #capturedIn = 0
   #removed: Removed[] | undefined
@@ -233,10 +234,12 @@ export class SliceTable<K extends Key, Acc> implements StateTable {
   settle(): void {
     for (const each of this.#keys) if (!each.gone && each.slices.length === 0) this.#unload(each)
     this.#keys = this.#keys.filter((each) => !each.gone).sort((a, b) => a.sequence - b.sequence)
+    for (const each of this.#keys) each.rank = this.#nextRank++
   }
 
   #insert(of: SliceKey<K, Acc>, identity: KeyIdentity): SliceKey<K, Acc> {
     this.#shardOf(of.keyHash).set(identity, of)
+    of.rank = this.#nextRank++
     this.#keys.push(of)
     this.#live += 1
     return of
@@ -271,8 +274,8 @@ interface SliceCaptureOptions<K extends Key, Acc> {
 
 class SliceCapture<K extends Key, Acc> implements TableCapture {
   readonly #options: SliceCaptureOptions<K, Acc>
-  /** Where keys stand that are saved in the middle of a pass. */
-  readonly #places: ReadonlyMap<SliceKey<K, Acc>, number> | undefined
+  /** Saved in the middle of a pass: keys of a lower rank have fired its window. (Their places in a Map were 55 ms for 150,000 keys.) */
+  readonly #firedBelow: number
   #removedAt = 0
   #key = 0
   /** Slices of the key at hand that begin up to here have been looked at. */
@@ -281,12 +284,8 @@ class SliceCapture<K extends Key, Acc> implements TableCapture {
 
   constructor(options: SliceCaptureOptions<K, Acc>) {
     this.#options = options
-    if (options.pass !== undefined) {
-      const { keys, length } = options
-      const places = new Map<SliceKey<K, Acc>, number>()
-      for (let index = 0; index < length; index++) places.set(keys[index]!, index)
-      this.#places = places
-    }
+    const { pass, keys, length } = options
+    this.#firedBelow = pass !== undefined && pass.cursor < length ? keys[pass.cursor]!.rank : Number.POSITIVE_INFINITY
   }
 
   touch(of: SliceKey<K, Acc>, slice: SliceEntry<Acc>): void {
@@ -347,6 +346,6 @@ class SliceCapture<K extends Key, Acc> implements TableCapture {
   #firedTo(of: SliceKey<K, Acc>): number | null {
     const { pass } = this.#options
     if (pass === undefined) return null
-    return this.#places!.get(of)! < pass.cursor ? pass.end : pass.firedTo
+    return of.rank < this.#firedBelow ? pass.end : pass.firedTo
   }
 }
