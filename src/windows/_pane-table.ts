@@ -9,6 +9,7 @@ import {
   type TableCapture,
   type TableEntry,
 } from "../state/index.ts"
+import { NumberIndex } from "./_number-index.ts"
 import { LOADED, Pane, type PaneEntry } from "./_pane.ts"
 import { PaneCapture, type PaneSection } from "./_pane-capture.ts"
 
@@ -38,7 +39,7 @@ export class PaneTable<K extends Key, Acc> implements StateTable {
   readonly #encode: (entry: PaneEntry<K, Acc>) => unknown
   readonly #decode: (plain: unknown) => Acc
   /** Those that records may still go to. */
-  readonly #byStart = new Map<number, Pane<K, Acc>>()
+  readonly #byStart = new NumberIndex<Pane<K, Acc>>()
   /** Windows that are not due, by rising end. */
   #byEnd: Pane<K, Acc>[] = []
   /** Windows that are due and not purged, by rising end. */
@@ -102,8 +103,7 @@ export class PaneTable<K extends Key, Acc> implements StateTable {
 
   /** Makes windows due. @returns how many */
   takeDue(watermarkMs: number): number {
-    let due = 0
-    while (due < this.#byEnd.length && this.#byEnd[due]!.end - 1 <= watermarkMs) due++
+    const due = countDue(this.#byEnd, watermarkMs)
     if (due === 0) return 0
     // All that was due before ends before these. Nothing is done to each: they may be 150,000.
     this.#due = this.#due.concat(this.#byEnd.splice(0, due))
@@ -184,6 +184,18 @@ export class PaneTable<K extends Key, Acc> implements StateTable {
     insertByEnd(this.#byEnd, pane)
     return pane
   }
+}
+
+/** How many of the windows, which stand by rising end, end at the watermark or before. */
+function countDue<K extends Key, Acc>(panes: readonly Pane<K, Acc>[], watermarkMs: number): number {
+  let low = 0
+  let high = panes.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (panes[middle]!.end - 1 <= watermarkMs) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** Nearly always the newest: search from the back. */

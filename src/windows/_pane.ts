@@ -103,7 +103,9 @@ export class Pane<K extends Key, Acc> {
   #append(entry: PaneEntry<K, Acc>): PaneEntry<K, Acc> {
     if (this.#shards.length === 1 && this.#shards[0]!.size >= MAX_KEYS_IN_ONE_INDEX) this.#spread()
     this.#shardOf(entry.keyHash).add(entry)
-    this.entries.push(entry)
+    // The first push onto an empty list would make room for 17: a quarter of a window that one key has.
+    if (this.entries.length === 0) this.entries = [entry]
+    else this.entries.push(entry)
     return entry
   }
 
