@@ -30,6 +30,11 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   /** Heap limit of each worker thread in MiB. Default: Node's own. */
   readonly maxHeapMb?: number
+  /**
+   * The most that the young generation of each worker thread's heap may take, in MiB. Default: Node's own, 48. The smaller it is, the
+   * shorter and the more frequent are the collector's pauses: docs/operations.md, "Pauses".
+   */
+  readonly youngGenerationMb?: number
   /** A worker that makes no step for this long fails the job (WORKER_HUNG). Default 60,000 ms, at least 2,000. */
   readonly heartbeatTimeoutMs?: number
   /** Saves the job's progress, so that it survives failures and goes on when it is started again. Without it there are no checkpoints. */

@@ -16,6 +16,7 @@ import { startPool } from "./start-pool.ts"
  */
 export async function run(target: URL | string, options: RunOptions = {}): Promise<JobHandle> {
   const workers = workersOf(options)
+  checkYoungGeneration(options)
   const pool = workers === 0 ? undefined : await startPool(workers, options)
   try {
     const { startJob } = await import("./start-job.ts")
@@ -50,4 +51,12 @@ function workersOf(options: RunOptions): number {
     )
   }
   return workers
+}
+
+function checkYoungGeneration({ youngGenerationMb }: RunOptions): void {
+  if (youngGenerationMb === undefined || (Number.isFinite(youngGenerationMb) && youngGenerationMb >= 1)) return
+  throw new EngineError(
+    "OPTION_INVALID",
+    `Cannot run with a young generation of ${youngGenerationMb} MiB: give a number from 1, or leave it out for Node's own`,
+  )
 }

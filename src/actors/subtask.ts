@@ -1,4 +1,4 @@
-import type { Counter, SubtaskMetrics, SubtaskReport } from "../observe/index.ts"
+import { type Counter, LongestStep, type SubtaskMetrics, type SubtaskReport } from "../observe/index.ts"
 import { ElementKind, END, IDLE } from "../records/index.ts"
 import type { PartHandle, PartWriter } from "../snapshot/store/index.ts"
 import { PartChain } from "../snapshot/store/part-chain.ts"
@@ -110,6 +110,7 @@ export class Subtask {
   readonly #chain: Chain
   readonly #outputs: readonly OutChannel[]
   readonly #metrics: SubtaskMetrics
+  readonly #longestStep: LongestStep
   readonly #wake: () => void
   #phase: SubtaskPhase = SubtaskPhase.RUNNING
   /** Handed to the outputs. */
@@ -142,6 +143,7 @@ export class Subtask {
     this.#chain = options.chain
     this.#outputs = options.outputs
     this.#metrics = options.metrics
+    this.#longestStep = new LongestStep(options.metrics)
     this.#wake = options.wake
     this.#cut = new OutputCut(options.chain, options.wake)
     this.#lastEndMs = options.now()
@@ -180,6 +182,7 @@ export class Subtask {
     this.#metrics.add(BOOKED_UNDER[outcome], endMs - startMs)
     this.#lastEndMs = endMs
     this.#lastOutcome = outcome
+    this.#longestStep.note(endMs - startMs, endMs)
     const stepMs = endMs - startMs - this.#captureMs
     if (stepMs > STEP_LONG_MS) this.#budget = Math.max(1, this.#budget >> 1)
     else if (stepMs < STEP_SHORT_MS && this.#budget < STEP_BUDGET) this.#budget *= 2

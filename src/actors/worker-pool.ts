@@ -19,7 +19,7 @@ export interface RunningWorker {
 export class WorkerPool {
   readonly #pool: Piscina
 
-  constructor(options: { workers: number; maxHeapMb: number | undefined }) {
+  constructor(options: { workers: number; maxHeapMb: number | undefined; youngGenerationMb: number | undefined }) {
     this.#pool = new Piscina({
       // A file of its own, wherever the build put this module.
       filename: new URL("../../dist/actors/host.js", import.meta.url).href,
@@ -34,7 +34,10 @@ export class WorkerPool {
       // Module-global in msgpackr: a pipeline that imports it too would turn its native addon on for our channels.
       env: { ...process.env, MSGPACKR_NATIVE_ACCELERATION_DISABLED: "true" },
       ...inheritedFlags(),
-      ...(options.maxHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: options.maxHeapMb } }),
+      resourceLimits: {
+        ...(options.maxHeapMb === undefined ? {} : { maxOldGenerationSizeMb: options.maxHeapMb }),
+        ...(options.youngGenerationMb === undefined ? {} : { maxYoungGenerationSizeMb: options.youngGenerationMb }),
+      },
     })
     // A thread's death also rejects its task, which is where it is handled; without a listener it would end the process.
     this.#pool.on("error", () => undefined)

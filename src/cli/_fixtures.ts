@@ -76,6 +76,7 @@ export function vertexMetrics(given: Partial<VertexMetrics> = {}): VertexMetrics
     backpressuredShare: 0.12,
     idleShare: 0.26,
     pausedShare: 0,
+    longestStepMs: 1.2,
     idleInputs: 0,
     watermarkMs: 0,
     inFlight: 512,

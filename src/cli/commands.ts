@@ -196,6 +196,14 @@ const RUN: CommandSpec = {
       summary: "Heap limit of each worker thread, in MiB.",
       default: "Node's own",
     },
+    {
+      name: "young-generation-mb",
+      kind: { type: "integer", min: 1, max: 1_048_576 },
+      value: "n",
+      summary:
+        "The most that a worker's newest objects may take, in MiB: less means shorter and more frequent pauses for garbage.",
+      default: "Node's own, 48",
+    },
   ],
   tables: [
     {

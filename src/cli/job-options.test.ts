@@ -11,6 +11,7 @@ describe("jobOptions()", () => {
       workers: 0,
       parallelism: 3,
       "max-heap-mb": 256,
+      "young-generation-mb": 12,
       set: [
         ["window-1.parallelism", "4"],
         ["by.airport.parallelism", "2"],
@@ -24,6 +25,7 @@ describe("jobOptions()", () => {
       workers: 0,
       parallelism: 3,
       maxHeapMb: 256,
+      youngGenerationMb: 12,
       set: { "window-1": { parallelism: 4 }, "by.airport": { parallelism: 2 } },
       params: { limit: "10", input: "a.csv" },
     })

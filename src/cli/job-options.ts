@@ -15,6 +15,7 @@ export function jobOptions(values: OptionValues): RunOptions {
     ...(typeof values.workers === "number" ? { workers: values.workers } : {}),
     ...(typeof values.parallelism === "number" ? { parallelism: values.parallelism } : {}),
     ...(typeof values["max-heap-mb"] === "number" ? { maxHeapMb: values["max-heap-mb"] } : {}),
+    ...(typeof values["young-generation-mb"] === "number" ? { youngGenerationMb: values["young-generation-mb"] } : {}),
     ...stateOptions(values.state),
     ...checkpointOptions(values),
     ...(typeof values.from === "string" ? { from: values.from } : {}),

@@ -3,7 +3,7 @@ import { percent, shortCount, shortDuration, wholeCount } from "./_figures.ts"
 import { type Paint, padEnd, textWidth } from "./_terminal.ts"
 
 const HEADS = ["job", "pid", "run", "status", "up", "records/s", "in", "out", "checkpoint", "restarts"]
-const OPERATOR_HEADS = ["operators", "records/s", "in", "out", "busy", "backpressured"]
+const OPERATOR_HEADS = ["operators", "records/s", "in", "out", "busy", "backpressured", "longest step"]
 
 /** All jobs that run, one per line. */
 export function statusTable(
@@ -56,6 +56,7 @@ function operatorCells(operator: OperatorStatus): readonly string[] {
     wholeCount(operator.recordsOut),
     percent(operator.busyShare ?? Number.NaN),
     percent(operator.backpressuredShare ?? Number.NaN),
+    `${operator.longestStepMs.toFixed(1)} ms`,
   ]
 }
 

@@ -40,6 +40,8 @@ export interface OperatorStatus {
   readonly recordsPerSecond: number
   readonly busyShare: number | null
   readonly backpressuredShare: number | null
+  /** Of the last 5 to 10 seconds. */
+  readonly longestStepMs: number
   readonly watermarkMs: number | null
 }
 
@@ -86,6 +88,7 @@ export function statusReport(job: JobHandle, pid: number, nowMs: number): Status
       recordsPerSecond: finite(vertex.recordsPerSecond) ?? 0,
       busyShare: finite(vertex.busyShare),
       backpressuredShare: finite(vertex.backpressuredShare),
+      longestStepMs: vertex.longestStepMs,
       watermarkMs: finite(vertex.watermarkMs),
     })),
   }

@@ -19,6 +19,11 @@ export interface VertexMetrics {
   readonly idleShare: number
   /** Sources that wait for others of their alignment group. */
   readonly pausedShare: number
+  /**
+   * The longest step of any of its subtasks in the last 5 to 10 seconds, in ms by the wall clock: the collector's pauses and other
+   * programs count. So long a barrier may have waited, and whatever else runs on that worker.
+   */
+  readonly longestStepMs: number
   /** Subtasks whose input is idle: they hold no watermark back. */
   readonly idleInputs: number
   /** Lowest event-time watermark of its subtasks: -Infinity before the first, +Infinity at the end. */

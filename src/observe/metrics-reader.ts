@@ -79,6 +79,9 @@ export class MetricsReader {
         backpressuredShare: Math.min(1, (backpressuredMs - previous.backpressuredMs) / spentMs),
         idleShare: Math.min(1, (idleMs - previous.idleMs) / spentMs),
         pausedShare: Math.min(1, (pausedMs - previous.pausedMs) / spentMs),
+        longestStepMs: Math.max(
+          ...subtasks.map((each) => Math.max(each.get("longestStepMs"), each.get("longestStepBeforeMs"))),
+        ),
         idleInputs: sum("idleInput"),
         watermarkMs,
         inFlight: sum("inFlight"),

@@ -5,7 +5,8 @@
  * ```
  * slot k (128 bytes, one cache-line pair per subtask):
  *   0 recordsIn | 1 recordsOut | 2 late | 3 skipped | 4 busyMs | 5 backpressuredMs | 6 idleMs | 7 watermarkMs
- *   8 inFlight  | 9 credits    | 10 newestEventMs | 11 pausedMs | 12 idleInput (0 or 1) | 13..15 free
+ *   8 inFlight  | 9 credits    | 10 newestEventMs | 11 pausedMs | 12 idleInput (0 or 1)
+ *   13 longestStepMs | 14 longestStepBeforeMs (longest-step.ts) | 15 free
  * ```
  */
 const SLOT_DOUBLES = 16
@@ -24,6 +25,8 @@ const OFFSET = {
   newestEventMs: 10,
   pausedMs: 11,
   idleInput: 12,
+  longestStepMs: 13,
+  longestStepBeforeMs: 14,
 } as const
 
 /** The name of one counter. */

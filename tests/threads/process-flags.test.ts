@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { promisify } from "node:util"
 import { afterEach, beforeEach, expect, test } from "vitest"
+import { run } from "../../dist/index.js"
 
 const ENGINE = new URL("../../dist/index.js", import.meta.url).href
 
@@ -35,3 +36,24 @@ test.each([["--max-old-space-size=256"], ["--expose-gc"], ["--input-type=module"
     expect(stdout.trim()).toBe("2")
   },
 )
+
+test("run() gives its threads the young generation that it was told, and says how long their longest step was", async () => {
+  const job = join(dir, "job.mjs")
+  writeFileSync(
+    job,
+    `
+import { resourceLimits } from "node:worker_threads"
+import { pipeline } from ${JSON.stringify(ENGINE)}
+const BUSY_MS = 30
+export default pipeline("two", ({ source }) => void source([1]).map(() => {
+  for (const untilMs = performance.now() + BUSY_MS; performance.now() < untilMs; );
+  return resourceLimits.maxYoungGenerationSizeMb
+}).print())`,
+  )
+  const lines: string[] = []
+  const options = { workers: 1, print: (line: string) => void lines.push(line) }
+  const { metrics } = await (await run(job, { ...options, youngGenerationMb: 12 })).done
+  expect(lines).toEqual(["12"])
+  expect(Math.max(...metrics.vertices.map(({ longestStepMs }) => longestStepMs))).toBeGreaterThanOrEqual(30)
+  await expect(run(job, { ...options, youngGenerationMb: 0 })).rejects.toMatchObject({ code: "OPTION_INVALID" })
+})
