@@ -1,4 +1,4 @@
-import { type ByteCursor, cursorOver, MsgpackCodec, RecordCodec, scratchOf } from "../records/index.ts"
+import { type ByteCursor, cursorOver, MsgpackCodec, newCells, RecordCodec, scratchOf } from "../records/index.ts"
 import { hashKey, type Key, type TableEntry } from "../state/index.ts"
 
 /** Entries of one table, gathered to be encoded together: those deleted, and those with a value. */
@@ -13,7 +13,14 @@ export interface EntryBatch {
 }
 
 export function newEntryBatch(): EntryBatch {
-  return { keyHashes: [], deletedKeys: [], deletedNamespaces: [], keys: [], namespaces: [], values: [] }
+  return {
+    keyHashes: [],
+    deletedKeys: newCells(),
+    deletedNamespaces: newCells(),
+    keys: newCells(),
+    namespaces: newCells(),
+    values: newCells(),
+  }
 }
 
 /** Words in front: entries deleted, entries set, and whether they have namespaces. */

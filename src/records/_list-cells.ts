@@ -2,12 +2,13 @@ import type { Column } from "./_column.ts"
 import type { CellKind } from "./_column-kinds.ts"
 import { Kind, type Shape } from "./_shape.ts"
 import type { ByteCursor } from "./byte-cursor.ts"
+import { newCells } from "./cells.ts"
 
 /** Arrays without holes: `u32 width of lengths | lengths | column of all items`. */
 export class ListCells implements CellKind {
   readonly #items: Column
   readonly #lengths: number[] = []
-  readonly #cells: unknown[] = []
+  readonly #cells = newCells<unknown>()
   #longest = 0
 
   constructor(items: Column) {

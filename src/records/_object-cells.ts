@@ -3,6 +3,7 @@ import { type CellKind, NumberCells, StringCells } from "./_column-kinds.ts"
 import { Kind, type Shape } from "./_shape.ts"
 import { MAX_TEXT_CELL_UNITS } from "./_text-column.ts"
 import type { ByteCursor } from "./byte-cursor.ts"
+import { newCells } from "./cells.ts"
 
 /**
  * Plain objects with these keys in this order. A function compiled for the keys looks at each object once: whether it is of
@@ -28,7 +29,7 @@ export class ObjectCells implements CellKind {
     this.#keys = keys
     this.#columns = keys.map(newColumn)
     this.#direct = keys.map((key, field) => this.#columns[field]!.beginDirect(first[key]))
-    this.#cells = keys.map(() => [])
+    this.#cells = keys.map(() => newCells())
     this.#into = this.#cells.map((cells, field) => {
       const direct = this.#direct[field]
       return direct instanceof StringCells ? direct.strings : cells
