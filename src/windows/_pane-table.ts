@@ -21,10 +21,17 @@ export interface PaneTableOptions<Acc> {
   readonly keepsFired: boolean
 }
 
+/** What is saved of an entry: an object, since a list of unlike things makes a column that is looked at cell by cell. */
+interface PaneRow {
+  /** Puts the keys of a window in the order in which they first came. */
+  readonly sequence: number
+  readonly accumulator: unknown
+  /** Where windows are kept. */
+  readonly firings?: number
+}
+
 /**
- * The windows of one operator, as a state table: the namespace is a window's start, the value `[sequence, accumulator]`,
- * where the sequence puts the keys of a window in the order in which they first came; and the number of firings behind it
- * where windows are kept.
+ * The windows of one operator, as a state table: the namespace is a window's start, the value a `PaneRow`.
  *
  * Time is cut in epochs, and every entry carries the one in which it was last touched. A capture begins a new one, two
  * further on: an entry that is not of the present epoch is untouched since the capture, so whoever is about to change one
@@ -36,7 +43,7 @@ export interface PaneTableOptions<Acc> {
 export class PaneTable<K extends Key, Acc> implements StateTable {
   readonly name = "$panes"
   readonly #options: PaneTableOptions<Acc>
-  readonly #encode: (entry: PaneEntry<K, Acc>) => unknown
+  readonly #encode: (entry: PaneEntry<K, Acc>) => PaneRow
   readonly #decode: (plain: unknown) => Acc
   /** Those that records may still go to. */
   readonly #byStart = new NumberIndex<Pane<K, Acc>>()
@@ -57,7 +64,7 @@ export class PaneTable<K extends Key, Acc> implements StateTable {
     const { codec, keepsFired } = options
     this.#encode = ({ sequence, accumulator, firings }) => {
       const plain = codec === undefined ? accumulator : codec.encode(accumulator)
-      return keepsFired ? [sequence, plain, firings] : [sequence, plain]
+      return keepsFired ? { sequence, accumulator: plain, firings } : { sequence, accumulator: plain }
     }
     this.#decode = (plain) => (codec === undefined ? (plain as Acc) : codec.decode(plain))
   }
@@ -151,9 +158,9 @@ export class PaneTable<K extends Key, Acc> implements StateTable {
       pane?.unload(key as K, keyHash)
       return
     }
-    const [sequence, plain, firings] = value as readonly [number, unknown, number?]
+    const { sequence, accumulator, firings = 0 } = value as PaneRow
     const into = pane ?? this.#insert(new Pane<K, Acc>(namespace, this.#options.endOf(namespace), LOADED))
-    into.load(key as K, keyHash, sequence, this.#decode(plain), firings ?? 0)
+    into.load(key as K, keyHash, sequence, this.#decode(accumulator), firings)
   }
 
   /** To be called when all is loaded. */
@@ -207,5 +214,5 @@ function insertByEnd<K extends Key, Acc>(panes: Pane<K, Acc>[], pane: Pane<K, Ac
 }
 
 function accumulatorOf(encoded: unknown): unknown {
-  return (encoded as readonly unknown[] | undefined)?.[1]
+  return (encoded as PaneRow | undefined)?.accumulator
 }

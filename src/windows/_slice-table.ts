@@ -31,11 +31,11 @@ export interface Pass {
 }
 
 /** What is saved of a key beside its slices. */
-type KeyRow = readonly [
-  sequence: number,
-  firedTo: number | null,
-  firings: readonly (readonly [number, number])[] | null,
-]
+interface KeyRow {
+  readonly sequence: number
+  readonly firedTo: number | null
+  readonly firings: readonly (readonly [number, number])[] | null
+}
 
 /** Deleted from the table, and held by an earlier snapshot. */
 interface Removed {
@@ -203,7 +203,7 @@ export class SliceTable<K extends Key, Acc> implements StateTable {
         if (known !== undefined) this.#unload(known)
         return
       }
-      const [sequence, firedTo, firings] = value as KeyRow
+      const { sequence, firedTo, firings } = value as KeyRow
       const into = new SliceKey<K, Acc>(key as K, keyHash, sequence, LOADED)
       // Slices may have come before what is known of their key.
       if (known !== undefined) {
@@ -300,7 +300,7 @@ class SliceCapture<K extends Key, Acc> implements TableCapture {
     if (of.epoch >= epoch - 1 || (pass === undefined && of.epoch < sinceEpoch)) return
     of.epoch = epoch - 1
     const firings = of.firings === undefined || of.firings.size === 0 ? null : [...of.firings]
-    rows.put(of.keyHash, of.key, null, [of.sequence, this.#firedTo(of), firings])
+    rows.put(of.keyHash, of.key, null, { sequence: of.sequence, firedTo: this.#firedTo(of), firings })
   }
 
   write(budget: number): boolean {
