@@ -2,7 +2,7 @@
 import fc from "fast-check"
 import { afterAll, describe, expect, it } from "vitest"
 import { EXACTLY_ONCE, requests, settingsOf } from "../src/proving/worlds.ts"
-import { FAIR, Outside, type Request, simulate } from "../src/sim/index.ts"
+import { FAIR, Outside, type Request, type Simulation, type SimulationOptions, simulate } from "../src/sim/index.ts"
 import { buildGraph, evaluate, type Program, programs, received, sortedTexts } from "./_pipelines.ts"
 import { anyFault, runWorld, Tally, type WorldSpec, worlds } from "./_worlds.ts"
 
@@ -50,6 +50,33 @@ const WORLD: WorldSpec = {
 const at = { after: "complete", nth: 1, steps: 3 } as const
 const shape = { parallelism: 3, workers: 2 }
 
+/** Runs COUNTS in a world with these faults and requests: its output is committed once, whatever happens. */
+async function commitsOnce(
+  step: number,
+  given: Pick<SimulationOptions, "faults" | "requests" | "stateOnDisk">,
+): Promise<Simulation> {
+  const outside = new Outside()
+  const simulation = await simulate({
+    graph: () => buildGraph(COUNTS, outside),
+    outside,
+    parallelism: WORLD.parallelism,
+    workers: WORLD.workers,
+    checkpoints: settingsOf(WORLD, EXACTLY_ONCE[step % 3]!),
+    channelSize: { capacityRecords: 4, capacityBytes: 1024 },
+    schedule: WORLD.schedule,
+    ...given,
+  })
+  tally.add(simulation, outside)
+  const committed = WANTED.map((_, sink) => sortedTexts(outside.rows(`out-${sink}`).map(({ value }) => value)))
+  expect({ step, error: simulation.error, complaints: simulation.complaints, committed }).toEqual({
+    step,
+    error: undefined,
+    complaints: [],
+    committed: WANTED,
+  })
+  return simulation
+}
+
 describe("what is asked of a running job", () => {
   const asked: Record<string, Request> = {
     "a savepoint elsewhere": { kind: "savepoint", at, elsewhere: true },
@@ -66,28 +93,12 @@ describe("what is asked of a running job", () => {
       const stride = Math.max(1, Math.round(23 / (numRuns / 200)))
       for (let step = seed % stride; step < steps + stride; step += stride) {
         const crashes = step < steps
-        const outside = new Outside()
-        const simulation = await simulate({
-          graph: () => buildGraph(COUNTS, outside),
-          outside,
-          parallelism: WORLD.parallelism,
-          workers: WORLD.workers,
-          checkpoints: settingsOf(WORLD, EXACTLY_ONCE[step % 3]!),
-          channelSize: { capacityRecords: 4, capacityBytes: 1024 },
-          schedule: WORLD.schedule,
+        const simulation = await commitsOnce(step, {
           faults: crashes ? [{ kind: "crash", at: { after: "ask", nth: 1, steps: step }, keep: step }] : [],
           requests: [request],
           stateOnDisk: step % 2 === 1,
         })
-        tally.add(simulation, outside)
         if (!crashes) expect(simulation.requests[request.kind]).toBe(1)
-        const committed = WANTED.map((_, sink) => sortedTexts(outside.rows(`out-${sink}`).map(({ value }) => value)))
-        expect({ step, error: simulation.error, complaints: simulation.complaints, committed }).toEqual({
-          step,
-          error: undefined,
-          complaints: [],
-          committed: WANTED,
-        })
       }
     },
   )
@@ -97,25 +108,9 @@ describe("what is asked of a running job", () => {
     "OUT-1, OUT-3, RST-4: a worker that dies while the outcome of %s is published or committed",
     async (_what, request) => {
       for (let step = 0; step < 30; step++) {
-        const outside = new Outside()
-        const simulation = await simulate({
-          graph: () => buildGraph(COUNTS, outside),
-          outside,
-          parallelism: WORLD.parallelism,
-          workers: WORLD.workers,
-          checkpoints: settingsOf(WORLD, EXACTLY_ONCE[step % 3]!),
-          channelSize: { capacityRecords: 4, capacityBytes: 1024 },
-          schedule: WORLD.schedule,
+        await commitsOnce(step, {
           faults: [{ kind: "kill", at: { after: "publish", nth: 2, steps: step }, worker: step % 2 }],
           requests: [request],
-        })
-        tally.add(simulation, outside)
-        const committed = WANTED.map((_, sink) => sortedTexts(outside.rows(`out-${sink}`).map(({ value }) => value)))
-        expect({ step, error: simulation.error, complaints: simulation.complaints, committed }).toEqual({
-          step,
-          error: undefined,
-          complaints: [],
-          committed: WANTED,
         })
       }
     },
