@@ -490,6 +490,13 @@ export const MUTANTS = [
     props: PIPELINES,
   },
   {
+    name: "upsert: of several records of a key the first is kept",
+    file: "src/connectors/sinks/upsert-sink.ts",
+    find: "      entries.delete(key)\n",
+    replace: "      if (entries.has(key)) continue\n",
+    props: ["upserts"],
+  },
+  {
     name: "source: records of the batch that was begun are read again",
     file: "src/actors/open-split.ts",
     find: "skip: this.#batch === undefined ? this.#skip : this.#next,",
