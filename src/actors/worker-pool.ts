@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads"
 import { Piscina } from "piscina"
-import { EngineError, fromPlainError } from "../errors/index.ts"
+import { EngineError, fromPlainError, toPlainError } from "../errors/index.ts"
 import type { HostResult, HostTask, MainControl, WorkerControl } from "./control.ts"
 import { connectPeer, type Peer, serve } from "./rpc.ts"
 
@@ -18,8 +18,12 @@ export interface RunningWorker {
  */
 export class WorkerPool {
   readonly #pool: Piscina
+  readonly #workers: number
+  /** Tasks that have not come to their end: how to give them up. */
+  readonly #underWay = new Set<() => void>()
 
   constructor(options: { workers: number; maxHeapMb: number | undefined; youngGenerationMb: number | undefined }) {
+    this.#workers = options.workers
     this.#pool = new Piscina({
       // A file of its own, wherever the build put this module.
       filename: new URL("../../dist/actors/host.js", import.meta.url).href,
@@ -41,6 +45,8 @@ export class WorkerPool {
     })
     // A thread's death also rejects its task, which is where it is handled; without a listener it would end the process.
     this.#pool.on("error", () => undefined)
+    // The one that replaces it, if any, is there after this event.
+    this.#pool.on("workerDestroy", () => setImmediate(() => this.#giveUpIfStuck()))
   }
 
   start(task: HostTask, main: MainControl): RunningWorker {
@@ -49,14 +55,22 @@ export class WorkerPool {
     serve(main, up.port1)
     const control = connectPeer<WorkerControl>(down.port1, `worker ${task.worker}`)
     const transferList: MessagePort[] = [up.port2, down.port2]
-    const ended = this.#pool
+    let giveUp: () => void = () => undefined
+    const givenUp = new Promise<HostResult>((resolve) => {
+      giveUp = () =>
+        resolve({ ok: false, cancelled: false, error: toPlainError(noThread(task.worker)), leftBehind: true })
+    })
+    this.#underWay.add(giveUp)
+    const result = this.#pool
       .run({ task, toMain: up.port2, fromMain: down.port2 }, { transferList: transferList as never })
+      .finally(() => this.#underWay.delete(giveUp))
       .then(
         (result) => result as HostResult,
         (error: unknown) => {
           throw workerDeath(task.worker, error)
         },
       )
+    const ended = Promise.race([result, givenUp])
     return {
       control,
       ended,
@@ -65,6 +79,12 @@ export class WorkerPool {
         up.port1.close()
       },
     }
+  }
+
+  /** A thread that dies while it boots is not replaced: a task that waits for one would wait for ever. */
+  #giveUpIfStuck(): void {
+    if (this.#pool.queueSize === 0 || this.#pool.threads.length >= this.#workers) return
+    for (const giveUp of this.#underWay) giveUp()
   }
 
   /** Ends all threads, whatever they are doing. */
@@ -81,6 +101,14 @@ function inheritedFlags(): { execArgv?: string[] } {
   const { execArgv } = process
   const others = execArgv.filter((flag) => !flag.startsWith("--input-type"))
   return others.length === execArgv.length ? {} : { execArgv: [...others, "--enable-source-maps"] }
+}
+
+function noThread(worker: number): EngineError {
+  return new EngineError(
+    "WORKER_FAILED",
+    `Worker ${worker} has no thread to run on: the one that was to replace a dead one died while it started; look at NODE_OPTIONS, and at the limits of memory and of threads`,
+    { details: { worker } },
+  )
 }
 
 /** A thread that ended without a result: it exited, ran out of heap, or threw outside of any operator. */

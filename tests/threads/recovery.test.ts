@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -76,6 +76,22 @@ describe("a job with checkpoints", () => {
     const restart = events.find((event) => event.type === "restart")
     expect(restart).toMatchObject({ attempt: 1, error: { code }, checkpointId: expect.any(Number) })
     expect(written()).toEqual(expected())
+  })
+
+  test("fails, and does not hang, when the thread that is to replace a dead one cannot start", async () => {
+    const preload = join(dir, "preload.cjs")
+    writeFileSync(
+      preload,
+      `if (require("node:fs").existsSync(${JSON.stringify(join(dir, "marker"))})) throw new Error("no room")`,
+    )
+    const before = process.env.NODE_OPTIONS
+    process.env.NODE_OPTIONS = `${before ?? ""} --require ${preload}`
+    try {
+      await expect(runJob("exit")).rejects.toMatchObject({ code: "WORKER_FAILED" })
+    } finally {
+      if (before === undefined) delete process.env.NODE_OPTIONS
+      else process.env.NODE_OPTIONS = before
+    }
   })
 
   test("runs on the calling thread too", async () => {
