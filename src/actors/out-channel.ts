@@ -5,8 +5,8 @@ import {
   type ControlElement,
   ElementKind,
   findUnserializable,
-  mayTravel,
   RecordBatch,
+  TravelCheck,
 } from "../records/index.ts"
 import { type ChannelPlace, RestCapture } from "./in-flight.ts"
 import { operatorFailure } from "./operator-failure.ts"
@@ -36,7 +36,7 @@ export interface OutChannelOptions {
 export class OutChannel {
   readonly #sender: ChannelSender
   readonly #pressure: Pressure
-  readonly #checksRecords: boolean
+  readonly #travelCheck: TravelCheck | undefined
   readonly #producer: OutChannelOptions["producer"]
   /** Has room for as many records as the batch before it had. */
   #open = new RecordBatch()
@@ -57,7 +57,7 @@ export class OutChannel {
   constructor(sender: ChannelSender, pressure: Pressure, options: OutChannelOptions) {
     this.#sender = sender
     this.#pressure = pressure
-    this.#checksRecords = options.checksRecords
+    this.#travelCheck = options.checksRecords ? new TravelCheck() : undefined
     this.#producer = options.producer
     this.#place = options.place
     this.#openLimit = sender.preferredBatchSize
@@ -151,7 +151,7 @@ export class OutChannel {
     if (this.#openRecords > 0) {
       const batch = this.#takeOpen()
       this.recordsTaken += batch.size
-      if (this.#checksRecords) this.#check(batch)
+      if (this.#travelCheck !== undefined) this.#check(batch, this.#travelCheck)
       this.#send(batch)
       this.#openLimit = this.#sender.preferredBatchSize
     }
@@ -235,12 +235,11 @@ export class OutChannel {
     return true
   }
 
-  #check(batch: RecordBatch): void {
-    for (const value of batch.values) {
-      if (mayTravel(value)) continue
-      const { operatorId, subtask } = this.#producer
-      throw operatorFailure(notSerializable(findUnserializable(value)!), operatorId, subtask)
-    }
+  #check({ values }: RecordBatch, travelCheck: TravelCheck): void {
+    const refused = travelCheck.firstRefused(values)
+    if (refused === -1) return
+    const { operatorId, subtask } = this.#producer
+    throw operatorFailure(notSerializable(findUnserializable(values[refused])!), operatorId, subtask)
   }
 }
 

@@ -16,7 +16,8 @@ export {
   type WatermarkElement,
 } from "./element.ts"
 export { MsgpackCodec } from "./msgpack-codec.ts"
-export { findUnserializable, mayTravel, type Unserializable } from "./plainness.ts"
+export { findUnserializable, type Unserializable } from "./plainness.ts"
 export { NO_TIME, RecordBatch } from "./record-batch.ts"
 export { RecordCodec } from "./record-codec.ts"
+export { TravelCheck } from "./travel-check.ts"
 export type { ValueCodec } from "./value-codec.ts"
