@@ -19,8 +19,10 @@ export class SinkOperator<T> implements Operator<T, never> {
   readonly #writer: SinkWriter<T>
   readonly #size = new WriteSize(SINK_BATCH_RECORDS)
   #context: OperatorContext | undefined
+  /** Have room for as many records as the batch before them had. */
   #values: T[] = []
   #times: number[] = []
+  #gathered = 0
   /** Settles, never rejects, when the write under way has ended: undefined when there is none. */
   #writing: Promise<void> | undefined
   #failure: { readonly error: unknown } | undefined
@@ -42,7 +44,7 @@ export class SinkOperator<T> implements Operator<T, never> {
 
   /** Records gathered and not yet handed to the writer. */
   get gathered(): number {
-    return this.#values.length
+    return this.#gathered
   }
 
   open(context: OperatorContext): void {
@@ -52,7 +54,7 @@ export class SinkOperator<T> implements Operator<T, never> {
   onRecord(value: T, timeMs: number): void {
     this.#rethrow()
     // Unlike push this is compiled in place, whatever the values are.
-    const at = this.#values.length
+    const at = this.#gathered++
     this.#values[at] = value
     this.#times[at] = timeMs
     if (at + 1 >= this.#size.records) this.#offer()
@@ -108,13 +110,13 @@ export class SinkOperator<T> implements Operator<T, never> {
     for (;;) {
       await this.#writing
       this.#rethrow()
-      if (this.#values.length === 0) return
+      if (this.#gathered === 0) return
       this.#offer()
     }
   }
 
   #offer(): void {
-    while (this.#writing === undefined && this.#values.length > 0) {
+    while (this.#writing === undefined && this.#gathered > 0) {
       const [values, times] = this.#takeBatch()
       const count = values.length
       let answer: unknown
@@ -132,11 +134,18 @@ export class SinkOperator<T> implements Operator<T, never> {
 
   #takeBatch(): [T[], number[]] {
     const { records } = this.#size
-    if (this.#values.length > records) return [this.#values.splice(0, records), this.#times.splice(0, records)]
+    const gathered = this.#gathered
+    this.#values.length = gathered
+    this.#times.length = gathered
+    if (gathered > records) {
+      this.#gathered = gathered - records
+      return [this.#values.splice(0, records), this.#times.splice(0, records)]
+    }
     // The arrays belong to the writer from here on.
     const batch: [T[], number[]] = [this.#values, this.#times]
-    this.#values = []
-    this.#times = []
+    this.#values = new Array<T>(gathered)
+    this.#times = new Array<number>(gathered)
+    this.#gathered = 0
     return batch
   }
 
