@@ -39,6 +39,9 @@ export interface KeyWindows<T, Acc> {
   armedProcessingTime: number | null
 }
 
+/** Of windows that have none: shared, hence frozen. */
+const NONE = Object.freeze([]) as unknown as never[]
+
 export function newKeyWindow<T, Acc>(
   start: number,
   end: number,
@@ -57,9 +60,9 @@ export function newKeyWindow<T, Acc>(
     newestMs: Number.NEGATIVE_INFINITY,
     oldestMs: Number.POSITIVE_INFINITY,
     trigger,
-    eventTimes: [],
-    processingTimes: [],
-    former: [],
+    eventTimes: NONE,
+    processingTimes: NONE,
+    former: NONE,
   }
 }
 
@@ -78,16 +81,24 @@ export function removeWindow<T, Acc>(of: KeyWindows<T, Acc>, window: KeyWindow<T
   of.gone = 0
 }
 
-/** Adds a time to a rising list, once. */
-export function addTime(times: number[], timeMs: number): void {
+/** Puts a window in its place. A first one gets a list of its own size: the first push onto an empty list makes room for 17. */
+export function insertWindow<T, Acc>(of: KeyWindows<T, Acc>, place: number, window: KeyWindow<T, Acc>): void {
+  if (of.windows.length === 0) of.windows = [window]
+  else of.windows.splice(place, 0, window)
+}
+
+/** Adds a time to a rising list, once. @returns the list, which is another one when it was empty */
+export function addTime(times: number[], timeMs: number): number[] {
+  if (times.length === 0) return [timeMs]
   let place = times.length
   // Most times that are asked for are the latest.
-  if (place === 0 || times[place - 1]! < timeMs) {
+  if (times[place - 1]! < timeMs) {
     times.push(timeMs)
-    return
+    return times
   }
   while (place > 0 && times[place - 1]! > timeMs) place--
   if (place === 0 || times[place - 1] !== timeMs) times.splice(place, 0, timeMs)
+  return times
 }
 
 export function removeTime(times: number[], timeMs: number): void {

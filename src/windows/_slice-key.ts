@@ -20,7 +20,7 @@ export class SliceKey<K extends Key, Acc> {
   /** Of what is saved beside the slices. */
   epoch: number
   /** By rising start. Those before `head` are gone: taking each out of a long list would cost more than all the rest. */
-  readonly slices: SliceEntry<Acc>[] = []
+  slices: SliceEntry<Acc>[] = []
   head = 0
   /** Derived. */
   combination: Combination<Acc> | undefined

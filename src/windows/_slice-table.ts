@@ -106,7 +106,9 @@ export class SliceTable<K extends Key, Acc> implements StateTable {
   /** Adds a slice that the key does not have, at its place. */
   addSlice(of: SliceKey<K, Acc>, place: number, start: number, accumulator: Acc): SliceEntry<Acc> {
     const slice: SliceEntry<Acc> = { start, accumulator, openedIn: this.epoch, epoch: this.epoch }
-    if (place === of.slices.length) of.slices.push(slice)
+    // The first push onto an empty list would make room for 17.
+    if (of.slices.length === 0) of.slices = [slice]
+    else if (place === of.slices.length) of.slices.push(slice)
     else of.slices.splice(place, 0, slice)
     return slice
   }

@@ -11,6 +11,7 @@ import {
 import { Piece, TimerQueue } from "../time/index.ts"
 import {
   addTime,
+  insertWindow,
   type KeyWindow,
   type KeyWindows,
   keyWindowsCodec,
@@ -283,7 +284,7 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
     if (window === undefined || window.start >= end) {
       if (assigner.time === "event" && end - 1 + this.#latenessMs <= this.#watermarkMs) return false
       window = newKeyWindow<In, Acc>(start, end, this.#trigger.create(), this.#keepsRecords)
-      windows.splice(first, 0, window)
+      insertWindow(of, first, window)
     } else {
       const formerEnd = window.end
       let next = first + 1
@@ -307,7 +308,7 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
     let window = of.windows[0]
     if (window === undefined) {
       window = newKeyWindow<In, Acc>(Number.NEGATIVE_INFINITY, END, this.#trigger.create(), this.#keepsRecords)
-      of.windows.push(window)
+      insertWindow(of, 0, window)
     }
     this.#add(of, key, window, value, timeMs, out)
     return true
@@ -345,10 +346,10 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
     into.panes = Math.max(into.panes, other.panes)
     into.newestMs = Math.max(into.newestMs, other.newestMs)
     into.oldestMs = Math.min(into.oldestMs, other.oldestMs)
-    into.former.push(...other.former)
+    if (other.former.length > 0) into.former = [...into.former, ...other.former]
     into.wasOnTime ||= other.wasOnTime
-    for (const timeMs of other.eventTimes) addTime(into.eventTimes, timeMs)
-    for (const timeMs of other.processingTimes) addTime(into.processingTimes, timeMs)
+    for (const timeMs of other.eventTimes) into.eventTimes = addTime(into.eventTimes, timeMs)
+    for (const timeMs of other.processingTimes) into.processingTimes = addTime(into.processingTimes, timeMs)
     into.trigger = this.#trigger.merge!(into.trigger, other.trigger, this.#at.enter(into))
   }
 
@@ -390,11 +391,12 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
     domain: TimeDomain,
     out: Output<Out>,
   ): void {
-    const times = domain === "event" ? window.eventTimes : window.processingTimes
+    const times = (): number[] => (domain === "event" ? window.eventTimes : window.processingTimes)
     const trigger = this.#trigger
     const nowIs = (dueMs: number): number => (this.#assigner.time === domain ? dueMs : this.#now())
-    while (times.length > 0 && times[0]! <= timeMs) {
-      const dueMs = times.shift()!
+    // The trigger may ask for more, which may make it another list.
+    while (times().length > 0 && times()[0]! <= timeMs) {
+      const dueMs = times().shift()!
       if (trigger.finished?.(window.trigger) === true) continue
       const context = this.#at.enter(window)
       const answer =
@@ -590,7 +592,7 @@ class At implements TriggerContext {
   }
 
   registerEventTime(timeMs: number): void {
-    addTime(this.#at.eventTimes, timeMs)
+    this.#at.eventTimes = addTime(this.#at.eventTimes, timeMs)
   }
 
   deleteEventTime(timeMs: number): void {
@@ -598,7 +600,7 @@ class At implements TriggerContext {
   }
 
   registerProcessingTime(timeMs: number): void {
-    addTime(this.#at.processingTimes, timeMs)
+    this.#at.processingTimes = addTime(this.#at.processingTimes, timeMs)
   }
 
   deleteProcessingTime(timeMs: number): void {
@@ -620,10 +622,11 @@ function arm<K>(
   return next
 }
 
-function insertByEnd<T, Acc>({ windows, gone }: KeyWindows<T, Acc>, window: KeyWindow<T, Acc>): void {
+function insertByEnd<T, Acc>(of: KeyWindows<T, Acc>, window: KeyWindow<T, Acc>): void {
+  const { windows, gone } = of
   let place = windows.length
   while (place > gone && windows[place - 1]!.end > window.end) place--
-  windows.splice(place, 0, window)
+  insertWindow(of, place, window)
 }
 
 /** Where the first of disjoint windows stands that ends after a time; their number when none does. Nearly always it is the last. */
