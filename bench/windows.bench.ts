@@ -6,7 +6,7 @@
  * Baseline: tumbling windows of an hour over the same records; what overlapping windows each by itself would hold.
  * Bounds: sliding an hour by a second at most 3 times tumbling per record, in time and in accumulators changed, results aside (why
  * state is counted so: docs/design/008-windows.md). Of the burst no piece takes 5 ms of its thread without the collector's pauses, 99 of 100 not
- * with them; the pauses, by the wall clock, at most 25 ms, and with a young generation of 16 MiB at most 20 (docs/operations.md); a barrier passes
+ * with them; the pauses, by the wall clock, at most 30 ms, and with a young generation of 16 MiB at most 20 (docs/operations.md); a barrier passes
  * within 50 ms of being asked for. The heap comes back within 20 % of where it began.
  * "longest step" is the metric longestStepMs of any chain, by the wall clock, of the burst and the savepoint that is written in it: the pauses, and
  * what else runs on the machine, are in it.
@@ -261,7 +261,7 @@ async function burst(
   result({ variant, metric: "longest piece but for the collector", unit, readings: readings.longest, atMost: 5 })
   result({ variant, metric: "p99 of its pieces", unit, readings: readings.p99, atMost: 5 })
   result({ variant, metric: "longest piece", unit, readings: readings.all })
-  result({ variant, metric: "longest pause of the collector", unit, readings: readings.pause, atMost: 25 })
+  result({ variant, metric: "longest pause of the collector", unit, readings: readings.pause, atMost: 30 })
 }
 
 interface Span {
@@ -327,7 +327,7 @@ async function barrier({ smoke, report, result }: BenchContext): Promise<void> {
     const metric = "from asking for a savepoint to its barrier behind the windows"
     result({ variant, metric, unit, readings: latencies, atMost: 50 })
     result({ variant, metric: "longest time between 16 results, of CPU", unit, readings: betweenResults })
-    result({ variant, metric: "longest pause of the collector", unit, readings: pauses, atMost: name === "" ? 25 : 20 })
+    result({ variant, metric: "longest pause of the collector", unit, readings: pauses, atMost: name === "" ? 30 : 20 })
     result({ variant, metric: "longest step", unit, readings: steps })
   }
 
