@@ -72,13 +72,16 @@ class Attempt {
   readonly #readerOf = new Map<number, number>()
   readonly #chain: Chain
 
+  readonly #source: Logs
+
   constructor(
-    readonly source: Logs,
+    source: Logs,
     parallelism: number,
     aligned: boolean,
     splits: readonly SplitProgress[],
     clock: { nowMs: number },
   ) {
+    this.#source = source
     this.#clock = clock
     this.#coordinator = new SplitCoordinator({ splits, bounded: false, inOrder: false, readers: parallelism })
     for (const { split, newestMs, from, skip } of splits) {
@@ -133,7 +136,7 @@ class Attempt {
     await new Promise((resolve) => setImmediate(resolve))
     for (const split of this.#readerOf.keys()) {
       // What has come and was not taken yet is no quiet.
-      if (this.#taken.get(split)! < this.source.logs[split]!.length) this.#activeMs.set(split, this.#clock.nowMs)
+      if (this.#taken.get(split)! < this.#source.logs[split]!.length) this.#activeMs.set(split, this.#clock.nowMs)
     }
     let moved = false
     for (const [subtask, reader] of this.readers.entries()) {
