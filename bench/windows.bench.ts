@@ -5,9 +5,11 @@
  * sink, 2 workers, with a savepoint (aligned) taken in the middle of the burst.
  * Baseline: tumbling windows of an hour over the same records; what overlapping windows each by itself would hold.
  * Bounds: sliding an hour by a second at most 3 times tumbling per record, in time and in accumulators changed, results aside (why
- * state is counted so: docs/design/008-windows.md). Of the burst no piece takes 5 ms of its thread without the collector's pauses, 99 of 100 not
- * with them; the pauses, by the wall clock, at most 30 ms, and with a young generation of 16 MiB at most 20 (docs/operations.md); a barrier passes
- * within 50 ms of being asked for. The heap comes back within 20 % of where it began.
+ * state is counted so: docs/design/008-windows.md). Of the burst no piece takes 5 ms of its thread, the collector's pauses included, once the
+ * windows have outlived two collections of the young generation, as windows do that are open for more than some seconds. Of windows that have
+ * just been filled the collector copies what is due, so there the pieces alone are bound by 5 ms, and the pauses, by the wall clock, by 30 ms,
+ * with a young generation of 16 MiB by 20 (docs/operations.md). A barrier passes within 50 ms of being asked for. The heap comes back within
+ * 20 % of where it began.
  * "longest step" is the metric longestStepMs of any chain, by the wall clock, of the burst and the savepoint that is written in it: the pauses, and
  * what else runs on the machine, are in it.
  */
@@ -17,8 +19,6 @@ import { join } from "node:path"
 import { PerformanceObserver } from "node:perf_hooks"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
 import { run } from "millrace"
 import type { Aggregate, Operator, OperatorContext } from "../src/contracts/index.ts"
 import { combineAggregates, count, max, sum } from "../src/operators/index.ts"
@@ -26,8 +26,11 @@ import { HarnessContext } from "../src/operators/testing.ts"
 import { hashKey } from "../src/state/index.ts"
 import { createWindowOperator, session, sliding, tumbling, type WindowAssigner } from "../src/windows/index.ts"
 import { type Bench, type BenchContext, check, ratios } from "./bench.ts"
+import { growOld, heapBytes } from "./pipelines/grow-old.ts"
 import { ThreadClock } from "./pipelines/thread-clock.ts"
 import {
+  AGE,
+  AGED,
   BARRIER_MS,
   GO,
   LONGEST_BUT_GC_MS,
@@ -83,7 +86,8 @@ const bench: Bench = async (context) => {
     ["sliding", sliding(10, 5)],
     ["session", session<Hit>(5)],
   ] as const) {
-    await burst(name, assigner as WindowAssigner<Hit>, smoke ? 10_000 : 150_000, context)
+    for (const aged of [true, false])
+      await burst(name, { assigner: assigner as WindowAssigner<Hit>, windows: smoke ? 10_000 : 150_000, aged }, context)
   }
   await barrier(context)
   memory(smoke ? 10_000 : 200_000, context)
@@ -93,14 +97,6 @@ export default bench
 /** CPU time: what else runs on the machine does not count. */
 function cpuMs(): number {
   return process.cpuUsage().user / 1_000
-}
-
-setFlagsFromString("--expose-gc")
-const collectGarbage = runInNewContext("gc") as () => void
-
-function heapBytes(): number {
-  collectGarbage()
-  return process.memoryUsage().heapUsed
 }
 
 const OVERLAPPING = {
@@ -231,15 +227,11 @@ function touched({ smoke, result }: BenchContext): void {
 }
 
 /** One burst, after one that warms up the code. */
-async function burst(
-  name: string,
-  assigner: WindowAssigner<Hit>,
-  windows: number,
-  { smoke, report, result }: BenchContext,
-): Promise<void> {
+async function burst(name: string, shape: Burst, { smoke, report, result }: BenchContext): Promise<void> {
+  const { windows, aged } = shape
   const readings: Record<"longest" | "all" | "p99" | "pause", number[]> = { longest: [], all: [], p99: [], pause: [] }
   for (let round = 0; round < (smoke ? 1 : 4); round++) {
-    const { results, pieces, pauses } = await burstOnce(assigner, windows)
+    const { results, pieces, pauses } = await burstOnce(shape)
     check(results >= windows, `${results} results of ${windows} windows`)
     const pausedIn = ({ startMs, endMs }: Span) =>
       pauses.reduce(
@@ -256,12 +248,12 @@ async function burst(
     readings.p99.push(all[Math.floor(all.length * 0.99)]!)
     readings.pause.push(pause)
   }
-  const variant = `burst of ${windows.toLocaleString("en")} keys, ${name}`
+  const variant = `burst of ${windows.toLocaleString("en")} keys, ${name}${aged ? "" : ", just filled"}`
   const unit = "ms"
   result({ variant, metric: "longest piece but for the collector", unit, readings: readings.longest, atMost: 5 })
   result({ variant, metric: "p99 of its pieces", unit, readings: readings.p99, atMost: 5 })
-  result({ variant, metric: "longest piece", unit, readings: readings.all })
-  result({ variant, metric: "longest pause of the collector", unit, readings: readings.pause, atMost: 30 })
+  result({ variant, metric: "longest piece", unit, readings: readings.all, ...(aged ? { atMost: 5 } : {}) })
+  result({ variant, metric: "longest pause of the collector", unit, readings: readings.pause, atMost: aged ? 5 : 30 })
 }
 
 interface Span {
@@ -269,7 +261,14 @@ interface Span {
   readonly endMs: number
 }
 
-async function burstOnce(assigner: WindowAssigner<Hit>, windows: number) {
+interface Burst {
+  readonly assigner: WindowAssigner<Hit>
+  readonly windows: number
+  /** Whether the windows have left the young generation. */
+  readonly aged: boolean
+}
+
+async function burstOnce({ assigner, windows, aged }: Burst) {
   const { operator, context } = open(assigner)
   let results = 0
   const out = { full: false, emit: () => void results++ }
@@ -278,6 +277,7 @@ async function burstOnce(assigner: WindowAssigner<Hit>, windows: number) {
     context.keyHash = hashKey(key)
     operator.onRecord({ key, amount: index }, 4, out)
   }
+  if (aged) growOld()
   const pauses: Span[] = []
   const add = (entries: readonly { readonly startTime: number; readonly duration: number }[]) => {
     for (const { startTime, duration } of entries) pauses.push({ startMs: startTime, endMs: startTime + duration })
@@ -309,12 +309,16 @@ const BURST = fileURLToPath(new URL("./pipelines/window-burst.ts", import.meta.u
 /** The metric of the longest step looks back so long. */
 const STEPS_KEPT_MS = 10_000
 
-const YOUNG_GENERATIONS = { "": undefined, ", young generation of 16 MiB": 16 } as const
+const JOBS = {
+  "": { aged: true, youngGenerationMb: undefined },
+  ", just filled": { aged: false, youngGenerationMb: undefined },
+  ", just filled, young generation of 16 MiB": { aged: false, youngGenerationMb: 16 },
+} as const
 
 /** A job on two threads, each of which has half of the windows. */
 async function barrier({ smoke, report, result }: BenchContext): Promise<void> {
   const keys = smoke ? 10_000 : 300_000
-  const names = Object.keys(YOUNG_GENERATIONS) as (keyof typeof YOUNG_GENERATIONS)[]
+  const names = Object.keys(JOBS) as (keyof typeof JOBS)[]
   const readings = Object.fromEntries(
     names.map((name) => [name, { latencies: [], betweenResults: [], steps: [], pauses: [] }]),
   ) as unknown as Record<string, Record<"latencies" | "betweenResults" | "steps" | "pauses", number[]>>
@@ -326,13 +330,16 @@ async function barrier({ smoke, report, result }: BenchContext): Promise<void> {
     const unit = "ms"
     const metric = "from asking for a savepoint to its barrier behind the windows"
     result({ variant, metric, unit, readings: latencies, atMost: 50 })
-    result({ variant, metric: "longest time between 16 results, of CPU", unit, readings: betweenResults })
-    result({ variant, metric: "longest pause of the collector", unit, readings: pauses, atMost: name === "" ? 30 : 20 })
+    const { aged, youngGenerationMb } = JOBS[name as keyof typeof JOBS]
+    const between = "longest time between 16 results, of CPU"
+    result({ variant, metric: between, unit, readings: betweenResults, ...(aged ? { atMost: 5 } : {}) })
+    const most = aged ? 10 : youngGenerationMb === undefined ? 30 : 20
+    result({ variant, metric: "longest pause of the collector", unit, readings: pauses, atMost: most })
     result({ variant, metric: "longest step", unit, readings: steps })
   }
 
-  async function once(name: keyof typeof YOUNG_GENERATIONS, round: number): Promise<void> {
-    const youngGenerationMb = YOUNG_GENERATIONS[name]
+  async function once(name: keyof typeof JOBS, round: number): Promise<void> {
+    const { aged, youngGenerationMb } = JOBS[name]
     const of = readings[name]!
     const directory = mkdtempSync(join(tmpdir(), "millrace-windows-bench-"))
     const shared = { notes: new SharedArrayBuffer(2 * NOTES * 8), signals: new SharedArrayBuffer(SIGNALS * 4) }
@@ -356,6 +363,10 @@ async function barrier({ smoke, report, result }: BenchContext): Promise<void> {
       }
       const longestStepMs = () => Math.max(...job.readMetrics().vertices.map((vertex) => vertex.longestStepMs))
       await Promise.race([filled(), failure])
+      if (aged) {
+        Atomics.store(signals, AGE, 1)
+        while (Atomics.load(signals, AGED) < 2) await Promise.race([sleep(5), failure])
+      }
       // The steps that filled the windows, and found code that had never run, are no part of it.
       if (!smoke) await Promise.race([sleep(STEPS_KEPT_MS), failure])
       Atomics.store(signals, GO, 1)

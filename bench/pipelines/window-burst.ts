@@ -1,11 +1,12 @@
 /**
  * A job in which the windows of all keys become due at once: `keys` windows are filled, and wait until word GO of `signals` is set; then
- * their watermark passes, and records go on coming until word STOP is. Each of the two workers writes down in `notes`, NOTES numbers
+ * their watermark passes, and records go on coming until word STOP is. When word AGE is set, each worker lets its windows grow old. Each of the two workers writes down in `notes`, NOTES numbers
  * each, what its subtask of the windows does.
  */
 import { PerformanceObserver } from "node:perf_hooks"
 import { setTimeout as sleep } from "node:timers/promises"
 import { count, generate, max, pipeline, type Sink, session, sliding, sum, tumbling } from "millrace"
+import { growOld } from "./grow-old.ts"
 import { ThreadClock } from "./thread-clock.ts"
 
 /** Words of `signals`. */
@@ -13,7 +14,10 @@ export const GO = 0
 export const STOP = 1
 /** Workers that have begun to write notes. */
 const WORKERS = 2
-export const SIGNALS = 3
+export const AGE = 3
+/** Workers whose windows are old. */
+export const AGED = 4
+export const SIGNALS = 5
 
 /** Places in a worker's notes. Times of day are epoch ms. */
 export const RESULTS = 0
@@ -65,14 +69,17 @@ export default pipeline(
     /** Its writer stands in the subtask of the windows: it prepares when the barrier passes them. */
     const noting: Sink<unknown> = {
       label: "notes",
-      writer: () => ({
-        write: () => undefined,
-        prepareCommit: async () => {
-          ofThisWorker().barrier()
-          return []
-        },
-        close: () => ofThisWorker().close(),
-      }),
+      writer: () => {
+        growOldWhenAsked(signals)
+        return {
+          write: () => undefined,
+          prepareCommit: async () => {
+            ofThisWorker().barrier()
+            return []
+          },
+          close: () => ofThisWorker().close(),
+        }
+      },
     }
     source(generate({ count: keys, splits: 2, record: (n): Hit => ({ key: `key ${n}`, at: n % 5, amount: n }) }), {
       time: (hit) => hit.at,
@@ -101,6 +108,16 @@ export default pipeline(
     },
   },
 )
+
+/** As windows do that are open for longer than it takes to fill the young generation twice: some seconds, mostly. */
+function growOldWhenAsked(signals: Int32Array): void {
+  const look = setInterval(() => {
+    if (Atomics.load(signals, AGE) === 0) return
+    clearInterval(look)
+    growOld()
+    Atomics.add(signals, AGED, 1)
+  }, 10)
+}
 
 class Notes {
   readonly #notes: Float64Array
