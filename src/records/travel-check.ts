@@ -66,12 +66,12 @@ return function skipPlain(values, from) {
     if (typeof value !== "object" || value === null) return at
     ${differs.length === 0 ? "" : `if (${differs.join(" || ")}) return at`}
     // Behind the fields: by now the compiler knows the prototype and need not ask for it.
-    if (getPrototypeOf(value) !== PLAIN_OBJECT) return at
+    if (getPrototypeOf(value) !== plainObject) return at
     let count = 0
     for (const _ in value) count++
     if (count !== ${fields.length}) return at
   }
   return values.length
 }`
-  return new Function("getPrototypeOf", "PLAIN_OBJECT", source)(Object.getPrototypeOf, Object.prototype) as SkipPlain
+  return new Function("getPrototypeOf", "plainObject", source)(Object.getPrototypeOf, Object.prototype) as SkipPlain
 }
