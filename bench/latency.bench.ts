@@ -216,3 +216,8 @@ async function wakeUps(histogram: LatencyHistogram, times: number): Promise<void
   }
   await job.cancel()
 }
+
+export const reasons = {
+  "50 % load, checkpoints every second: p99.99":
+    "the plain loop, in turn with it and at the same rate, has a tail of the same size (its rows are above): what else runs on two cores that a job needs both of",
+}

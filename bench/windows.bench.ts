@@ -437,3 +437,12 @@ function memory(keysPerWave: number, { result }: BenchContext): void {
     check(afterMb < beforeMb * 1.2 + 5, `${name}: the heap grew from ${beforeMb} to ${afterMb} MB`)
   }
 }
+
+const PAUSES =
+  "pauses of the collector, while a savepoint of all windows is written in the middle of the burst: docs/operations.md (Long steps and pauses). The pieces of a burst by itself take 2 ms with their pauses, see above"
+export const reasons = Object.fromEntries(
+  Object.keys(JOBS).map((name) => [
+    `job with ${(300_000).toLocaleString("en")} sessions due at once, 2 workers${name}`,
+    PAUSES,
+  ]),
+)
