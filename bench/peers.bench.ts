@@ -22,7 +22,7 @@ const ENGINE = "millrace"
 const bench: Bench = async ({ smoke, report, result }) => {
   const lines = makeLines(smoke ? 5_000 : 100_000)
   // Long enough that starting three threads, and compiling in each, is not what is measured.
-  const passes = smoke ? 1 : 8
+  const passes = smoke ? 1 : 4
   const words = lines.count * passes * WORDS_PER_LINE
   for (const task of ["word count", "windows"] as const) {
     let expected: { readonly rows: number; readonly digest: number } | undefined

@@ -249,7 +249,7 @@ describe("splits that are read side by side", () => {
           }
         },
       ),
-      { numRuns: Math.ceil(3 * fc.readConfigureGlobal().numRuns!) },
+      { numRuns: Math.ceil(2 * fc.readConfigureGlobal().numRuns!) },
     )
   })
 
