@@ -227,9 +227,9 @@ async function costs(dir: string, { smoke, result }: BenchContext): Promise<void
 export default bench
 
 const PAID_ONCE =
-  "most of it is paid once per run and thread, when the code that captures and encodes is compiled, and these are runs of five seconds; the rest are some 65 calls to the file system for each checkpoint: docs/design/005-incremental-checkpoints.md"
+  "most of it is paid once per run and thread, when the code that captures and encodes is compiled, and these are short runs; the rest are calls to the file system: docs/design/005-incremental-checkpoints.md"
 const CHANGED =
-  "some 160,000 keys change in each second, and to look at each, encode it and copy what is touched meanwhile takes half a microsecond: docs/design/005-incremental-checkpoints.md"
+  "a large part of the keys changes in each second, and each is looked at in memory, encoded, and copied when it is touched meanwhile: docs/design/005-incremental-checkpoints.md"
 export const reasons = {
   "flights, a checkpoint every second: more time": PAID_ONCE,
   "1,000,000 keys, a checkpoint every second: more time": CHANGED,

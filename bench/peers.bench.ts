@@ -83,7 +83,7 @@ async function byHand(params: PeerParams): Promise<void> {
 const EXCHANGE =
   "every word is a record with a row of its own: half of them are encoded, sent to the other thread and decoded, where a program on one thread hands over a pointer"
 const TWO_STARTS =
-  "of the samples of a worker 27 % split lines into words, as all do, 17 % look a word up among the sender's sums, 6 % each are the collector and waiting; the rest is many small things, of which loading and compiling in three threads is paid by nobody else, in runs of three to four seconds"
+  "a profile has most samples where lines are split into words, as all do, and where words are looked up among the sender's sums; behind these come loading and compiling in three threads, which in runs of seconds nobody else pays"
 export const reasons = {
   "word count, millrace": EXCHANGE,
   "windows, millrace": TWO_STARTS,

@@ -439,7 +439,7 @@ function memory(keysPerWave: number, { result }: BenchContext): void {
 }
 
 const PAUSES =
-  "pauses of the collector, while a savepoint of all windows is written in the middle of the burst: docs/operations.md (Long steps and pauses). The pieces of a burst by itself take 2 ms with their pauses, see above"
+  "pauses of the collector, while a savepoint of all windows is written in the middle of the burst: docs/operations.md (Long steps and pauses). Of a burst by itself see the rows above"
 export const reasons = Object.fromEntries(
   Object.keys(JOBS).map((name) => [
     `job with ${(300_000).toLocaleString("en")} sessions due at once, 2 workers${name}`,
