@@ -51,6 +51,17 @@ function open(capacityRecords: number, codec: ValueCodec = new RecordCodec()) {
   return { ring, sender, receiver, wakes }
 }
 
+/** A channel within a thread that holds one record, and the end that waits for room in it. */
+function openLocal() {
+  const { sender, receiver } = createLocalChannel({
+    capacityRecords: 1,
+    wakeReceiver: () => undefined,
+    wakeSender: () => undefined,
+  })
+  const checks = { checksRecords: true, producer: { operatorId: "map-1", subtask: 0 } }
+  return { out: new OutChannel(sender, new Pressure(), checks), receiver }
+}
+
 const batch = (...values: readonly unknown[]) =>
   new RecordBatch(
     [...values],
@@ -116,13 +127,7 @@ describe("rings", () => {
   })
 
   it("hazelcast-jet #1883, #808, #2532: what was refused comes first once there is room, and the end comes last", () => {
-    const { sender, receiver } = createLocalChannel({
-      capacityRecords: 1,
-      wakeReceiver: () => undefined,
-      wakeSender: () => undefined,
-    })
-    const checks = { checksRecords: true, producer: { operatorId: "map-1", subtask: 0 } }
-    const out = new OutChannel(sender, new Pressure(), checks)
+    const { out, receiver } = openLocal()
     for (const value of ["a", "b", "c"]) out.append(value, 1)
     out.mark(END)
     const taken: unknown[] = []
@@ -137,13 +142,7 @@ describe("rings", () => {
   })
 
   it("hazelcast-jet #542: a watermark stays on its side of a barrier", () => {
-    const { sender, receiver } = createLocalChannel({
-      capacityRecords: 1,
-      wakeReceiver: () => undefined,
-      wakeSender: () => undefined,
-    })
-    const checks = { checksRecords: true, producer: { operatorId: "map-1", subtask: 0 } }
-    const out = new OutChannel(sender, new Pressure(), checks)
+    const { out, receiver } = openLocal()
     out.append("a", 1)
     out.append("b", 1)
     out.watermark(10)
