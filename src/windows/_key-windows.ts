@@ -40,7 +40,7 @@ export interface KeyWindows<T, Acc> {
 }
 
 /** Of windows that have none: shared, hence frozen. */
-const NONE = Object.freeze([]) as unknown as never[]
+export const NONE = Object.freeze([]) as unknown as never[]
 
 export function newKeyWindow<T, Acc>(
   start: number,

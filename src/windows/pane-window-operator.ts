@@ -15,6 +15,7 @@ import {
   type KeyWindow,
   type KeyWindows,
   keyWindowsCodec,
+  NONE,
   newKeyWindow,
   removeTime,
   removeWindow,
@@ -460,7 +461,9 @@ export class PaneWindowOperator<In, K extends Key, Acc, R, Out> implements Opera
             : (window.accumulator as Acc)
           : records.reduce((sum, { value }) => aggregate.add(sum, value), aggregate.create())
       const value = aggregate.result(accumulator)
-      window.former = this.#mode === "retracting" && !last ? [[shown.start, shown.end, window.panes, value]] : []
+      if (this.#mode === "retracting") {
+        window.former = last ? NONE : [[shown.start, shown.end, window.panes, value]]
+      }
       out.emit(result(key, shown, value, pane), timeMs)
     } else {
       const values = records!.map(({ value }) => value)
