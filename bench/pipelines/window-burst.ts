@@ -23,10 +23,11 @@ export const SIGNALS = 5
 export const RESULTS = 0
 export const FIRST_MS = 1
 export const LAST_MS = 2
-/** Between two looks, each a few results after the other: the longest, wall clock and processor time of the thread, in ms. */
+/** Between two looks, each a few results after the other: the longest by the wall clock, in ms. */
 export const LONGEST_MS = 3
-export const LONGEST_CPU_MS = 4
-/** The longest by wall clock without the collector's pauses, and the longest of these. */
+/** From the end of a step that fires to the end of the next: the most processor time of the thread, in ms. Pauses are in it. */
+export const LONGEST_STEP_CPU_MS = 4
+/** Between two looks: the longest without the collector's pauses, and the longest of these. */
 export const LONGEST_BUT_GC_MS = 5
 export const LONGEST_GC_MS = 6
 /** When the barrier had passed the windows, and how many results had left by then. */
@@ -66,13 +67,13 @@ export default pipeline(
         await sleep(1)
       }
     }
-    /** Its writer stands in the subtask of the windows: it prepares when the barrier passes them. */
+    /** Its writer stands in the subtask of the windows: it writes at the end of a step that fired, and prepares when the barrier passes them. */
     const noting: Sink<unknown> = {
       label: "notes",
       writer: () => {
         growOldWhenAsked(signals)
         return {
-          write: () => undefined,
+          write: () => notes?.stepEnded(),
           prepareCommit: async () => {
             ofThisWorker().barrier()
             return []
@@ -126,7 +127,8 @@ class Notes {
   readonly #long: { readonly startMs: number; readonly endMs: number }[] = []
   readonly #observer: PerformanceObserver
   #lookMs = 0
-  #lookCpuMs = 0
+  #resultsAtEnd = 0
+  #endCpuMs = 0
 
   constructor(notes: Float64Array) {
     this.#notes = notes
@@ -140,17 +142,25 @@ class Notes {
     notes[RESULTS] = before + 1
     if (before % LOOK_EVERY !== 0) return
     const nowMs = epochMs()
-    const cpuMs = this.#clock.cpuMs()
     if (before === 0) notes[FIRST_MS] = nowMs
     else {
       const tookMs = nowMs - this.#lookMs
       if (tookMs > notes[LONGEST_MS]!) notes[LONGEST_MS] = tookMs
       if (tookMs > LONG_MS) this.#long.push({ startMs: this.#lookMs, endMs: nowMs })
-      notes[LONGEST_CPU_MS] = Math.max(notes[LONGEST_CPU_MS]!, cpuMs - this.#lookCpuMs)
     }
     notes[LAST_MS] = nowMs
     this.#lookMs = nowMs
-    this.#lookCpuMs = cpuMs
+  }
+
+  stepEnded(): void {
+    const results = this.#notes[RESULTS]!
+    const cpuMs = this.#clock.cpuMs()
+    // A step that gave no result of the burst is no part of it.
+    if (this.#resultsAtEnd > 0 && results > this.#resultsAtEnd) {
+      this.#notes[LONGEST_STEP_CPU_MS] = Math.max(this.#notes[LONGEST_STEP_CPU_MS]!, cpuMs - this.#endCpuMs)
+    }
+    this.#resultsAtEnd = results
+    this.#endCpuMs = cpuMs
   }
 
   barrier(): void {

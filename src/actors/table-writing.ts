@@ -44,8 +44,8 @@ function learnedOf(table: StateTable): Learned {
 const FIRST_ENTRIES = 16
 const MAX_ENTRIES = 2048
 /** A step that takes longer is followed by one of fewer entries, one that takes less by one of more. */
-const LONG_MS = 1.5
-const SHORT_MS = 0.5
+const LONG_MS = 1
+const SHORT_MS = 0.3
 
 /**
  * The capture of one table on its way into blocks.
@@ -71,21 +71,27 @@ export class TableWriting implements EntrySink {
   step(): boolean {
     const learned = this.#learned
     const startMs = this.#options.now()
-    const complete = this.#hand(learned.perStep)
+    const complete = this.#hand(learned.perStep, startMs)
     const tookMs = this.#options.now() - startMs
     if (tookMs > LONG_MS) learned.perStep = Math.max(1, learned.perStep >> 1)
     else if (tookMs < SHORT_MS) learned.perStep = Math.min(MAX_ENTRIES, 2 * learned.perStep)
     return complete
   }
 
-  #hand(budget: number): boolean {
+  #hand(budget: number, startMs: number): boolean {
     // First: of two entries of one place the one handed over first is a deletion, and must stand first.
     this.#addEarly()
     const batch = newEntryBatch()
     this.#stepping = batch
     let complete: boolean
+    let taken = 0
     try {
-      complete = this.capture.write(budget)
+      // By the clock too: what was learned is the pace of compiled code, which may be gone, and of the values so far.
+      do {
+        const next = Math.min(Math.max(1, taken), budget - taken)
+        complete = this.capture.write(next)
+        taken += next
+      } while (!complete && taken < budget && this.#options.now() - startMs < SHORT_MS)
     } finally {
       this.#stepping = undefined
     }

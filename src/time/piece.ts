@@ -1,5 +1,5 @@
 /** What a piece may take, in ms: so that a step which holds one stays far below 5 ms, whatever a result costs. */
-const MOST_MS = 1
+const MOST_MS = 0.5
 /** Results in a piece at most, also where the clock stands still as in a simulation. */
 const MOST_RESULTS = 256
 /** Results between two looks at the clock: a look costs 40 ns, where the system is a guest up to 1 us. */
