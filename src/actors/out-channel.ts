@@ -5,6 +5,8 @@ import {
   type ControlElement,
   ElementKind,
   findUnserializable,
+  newCells,
+  newNumbers,
   RecordBatch,
   TravelCheck,
 } from "../records/index.ts"
@@ -39,7 +41,7 @@ export class OutChannel {
   readonly #travelCheck: TravelCheck | undefined
   readonly #producer: OutChannelOptions["producer"]
   /** Has room for as many records as the batch before it had. */
-  #open = new RecordBatch()
+  #open = new RecordBatch(newCells(), newNumbers(), newNumbers())
   #openRecords = 0
   #openLimit: number
   /** Behind the open batch. */
@@ -172,7 +174,7 @@ export class OutChannel {
       if (keyed) batch.keyHashes.length = records
     }
     // Growing a column by and by costs as much as filling it.
-    this.#open = new RecordBatch(new Array(records), new Array(records), keyed ? new Array(records) : [])
+    this.#open = new RecordBatch(newCells(records), newNumbers(records), newNumbers(keyed ? records : 0))
     this.#openRecords = 0
     return batch
   }

@@ -1,4 +1,5 @@
 import type { Committable, Operator, OperatorContext, SinkWriter } from "../contracts/index.ts"
+import { newCells, newNumbers } from "../records/index.ts"
 import { WriteSize } from "./_write-size.ts"
 
 /** Records handed to a writer at once, at most. */
@@ -20,8 +21,8 @@ export class SinkOperator<T> implements Operator<T, never> {
   readonly #size = new WriteSize(SINK_BATCH_RECORDS)
   #context: OperatorContext | undefined
   /** Have room for as many records as the batch before them had. */
-  #values: T[] = []
-  #times: number[] = []
+  #values = newCells<T>()
+  #times = newNumbers()
   #gathered = 0
   /** Settles, never rejects, when the write under way has ended: undefined when there is none. */
   #writing: Promise<void> | undefined
@@ -143,8 +144,8 @@ export class SinkOperator<T> implements Operator<T, never> {
     }
     // The arrays belong to the writer from here on.
     const batch: [T[], number[]] = [this.#values, this.#times]
-    this.#values = new Array<T>(gathered)
-    this.#times = new Array<number>(gathered)
+    this.#values = newCells<T>(gathered)
+    this.#times = newNumbers(gathered)
     this.#gathered = 0
     return batch
   }

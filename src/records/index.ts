@@ -1,7 +1,7 @@
 /** What travels: record batches, control elements, and the codecs that turn values into bytes. Leans on errors/ alone. Read element.ts first. */
 export { BatchCodec } from "./batch-codec.ts"
 export { ByteCursor, cursorOver, scratchOf } from "./byte-cursor.ts"
-export { newCells } from "./cells.ts"
+export { newCells, newNumbers } from "./cells.ts"
 export { copyPlain, NOT_COPIED } from "./copy-plain.ts"
 export {
   type BarrierElement,
