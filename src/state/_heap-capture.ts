@@ -37,7 +37,7 @@ export class HeapCapture<V> implements TableCapture {
     this.#options = options
     this.#handedOver = options.epoch - 1
     this.#groups = options.groups
-    this.#tops = this.#groups.map((group) => group.keys.length)
+    this.#tops = this.#groups.map((group) => group.slots)
     for (const group of this.#groups) group.pins += 1
   }
 
@@ -62,7 +62,7 @@ export class HeapCapture<V> implements TableCapture {
       left -= upTo - this.#at
       for (; this.#at < upTo; this.#at++) {
         const slot = changesOnly ? taken[this.#at]! : this.#at
-        if (group.keys[slot] !== undefined && this.#isWanted(group, slot)) this.#handOver(group, slot)
+        if (group.keyOf(slot) !== undefined && this.#isWanted(group, slot)) this.#handOver(group, slot)
       }
       if (left === 0 && (this.#at < end || (changesOnly && group.goneWritten < group.takenGone.length))) {
         writer.check()
@@ -93,7 +93,7 @@ export class HeapCapture<V> implements TableCapture {
 
   #handOver(group: KeyGroup<V>, slot: number): void {
     group.setEpoch(slot, this.#handedOver)
-    this.#options.writer.put(group.hashOf(slot), group.keys[slot]!, null, group.values[slot] as V)
+    this.#options.writer.put(group.hashOf(slot), group.keyOf(slot)!, null, group.valueOf(slot))
   }
 
   /** @returns how many deletions it handed over */

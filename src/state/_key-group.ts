@@ -20,9 +20,10 @@ const GOLDEN = 0x9e3779b1
  * memory where this one looks in two. Memory beside key and value: 24 to 45 bytes a key.
  */
 export class KeyGroup<V> {
-  /** By slot; undefined for a hole. */
-  readonly keys: (Key | undefined)[] = []
-  readonly values: (V | undefined)[] = []
+  /** By slot, two each: the key, undefined for a hole, and its value. Beside each other: who finds the key wants the value. */
+  readonly #cells: (Key | V | undefined)[] = []
+  /** Slots so far, holes among them. */
+  slots = 0
   /** By slot, two each: the hash, and the epoch (heap-keyed-store.ts). */
   #notes = new Int32Array(2 * FIRST_SLOTS)
   /** Two for each place: a hash, and a slot + 1; 0 for a free one. At most three in four are taken. */
@@ -50,10 +51,23 @@ export class KeyGroup<V> {
       const slot = table[at + 1]! - 1
       if (slot === NOWHERE) return NOWHERE
       if (table[at] === hash) {
-        const held = this.keys[slot]!
+        const held = this.#cells[2 * slot] as Key
         if (held === key || (typeof key !== "string" && isSameKey(held, key))) return slot
       }
     }
+  }
+
+  /** undefined for a hole. */
+  keyOf(slot: number): Key | undefined {
+    return this.#cells[2 * slot] as Key | undefined
+  }
+
+  valueOf(slot: number): V {
+    return this.#cells[2 * slot + 1] as V
+  }
+
+  setValue(slot: number, value: V): void {
+    this.#cells[2 * slot + 1] = value
   }
 
   hashOf(slot: number): number {
@@ -70,10 +84,9 @@ export class KeyGroup<V> {
 
   /** Adds a key that `find` did not find. @returns its slot */
   add(key: Key, hash: number, value: V, epoch: number): number {
-    if (2 * this.keys.length === this.#notes.length) this.#makeRoom()
-    const slot = this.keys.length
-    this.keys.push(ownKey(key))
-    this.values.push(value)
+    if (2 * this.slots === this.#notes.length) this.#makeRoom()
+    const slot = this.slots++
+    this.#cells.push(ownKey(key), value)
     this.#notes[2 * slot] = hash
     this.#notes[2 * slot + 1] = epoch
     this.size += 1
@@ -84,8 +97,8 @@ export class KeyGroup<V> {
 
   remove(slot: number): void {
     this.#unplace(slot)
-    this.keys[slot] = undefined
-    this.values[slot] = undefined
+    this.#cells[2 * slot] = undefined
+    this.#cells[2 * slot + 1] = undefined
     this.size -= 1
   }
 
@@ -107,7 +120,7 @@ export class KeyGroup<V> {
   }
 
   #makeRoom(): void {
-    if (this.pins === 0 && 2 * this.size <= this.keys.length) this.#closeHoles()
+    if (this.pins === 0 && 2 * this.size <= this.slots) this.#closeHoles()
     else {
       const notes = new Int32Array(2 * this.#notes.length)
       notes.set(this.#notes)
@@ -116,21 +129,21 @@ export class KeyGroup<V> {
   }
 
   #closeHoles(): void {
-    const { keys, values } = this
+    const cells = this.#cells
     const notes = this.#notes
-    const moved = new Int32Array(keys.length).fill(NOWHERE)
+    const moved = new Int32Array(this.slots).fill(NOWHERE)
     let to = 0
-    for (let from = 0; from < keys.length; from++) {
-      if (keys[from] === undefined) continue
+    for (let from = 0; from < this.slots; from++) {
+      if (cells[2 * from] === undefined) continue
       moved[from] = to
-      keys[to] = keys[from]
-      values[to] = values[from]
+      cells[2 * to] = cells[2 * from]
+      cells[2 * to + 1] = cells[2 * from + 1]
       notes[2 * to] = notes[2 * from]!
       notes[2 * to + 1] = notes[2 * from + 1]!
       to += 1
     }
-    keys.length = to
-    values.length = to
+    cells.length = 2 * to
+    this.slots = to
     const follow = (slots: readonly number[]): number[] =>
       slots.map((slot) => moved[slot]!).filter((slot) => slot !== NOWHERE)
     this.changed = follow(this.changed)
@@ -141,8 +154,8 @@ export class KeyGroup<V> {
   #fillTable(length: number): void {
     this.#table = new Int32Array(length)
     this.#shift = 33 - Math.log2(length)
-    for (let slot = 0; slot < this.keys.length; slot++) {
-      if (this.keys[slot] !== undefined) this.#place(this.#notes[2 * slot]!, slot)
+    for (let slot = 0; slot < this.slots; slot++) {
+      if (this.#cells[2 * slot] !== undefined) this.#place(this.#notes[2 * slot]!, slot)
     }
   }
 

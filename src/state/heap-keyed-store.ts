@@ -76,7 +76,7 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
     this.#lastHash = keyHash
     this.#lastGroup = group
     this.#lastSlot = slot
-    const value = group.values[slot]
+    const value = group.valueOf(slot)
     if (this.#watched && typeof value === "object") this.#touch(group, slot)
     return value
   }
@@ -86,7 +86,7 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
     if (keyHash === this.#lastHash && key === this.#lastKey && typeof key !== "object") {
       const group = this.#lastGroup!
       if (this.#watched) this.#touch(group, this.#lastSlot)
-      group.values[this.#lastSlot] = value
+      group.setValue(this.#lastSlot, value)
       return
     }
     const group = this.#groupAt(keyGroupOf(keyHash, this.#keyGroups))
@@ -98,7 +98,7 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
       return
     }
     if (this.#watched) this.#touch(group, slot)
-    group.values[slot] = value
+    group.setValue(slot, value)
   }
 
   delete(key: Key, keyHash: number): boolean {
@@ -109,7 +109,7 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
     if (this.#watched) this.#touch(group, slot)
     // One that came after the last capture is in none.
     const isNew = epoch >= this.#capturedIn && epoch % EPOCH_STEP === BORN
-    if (this.#tracks && !isNew) group.gone.push(group.keys[slot]!)
+    if (this.#tracks && !isNew) group.gone.push(group.keyOf(slot)!)
     this.#lastHash = NO_HASH
     group.remove(slot)
     return true
@@ -132,10 +132,10 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
       if (group === undefined) continue
       group.pins += 1
       try {
-        for (let slot = 0; slot < group.keys.length; slot++) {
-          const key = group.keys[slot]
+        for (let slot = 0; slot < group.slots; slot++) {
+          const key = group.keyOf(slot)
           if (key === undefined) continue
-          const value = group.values[slot] as V
+          const value = group.valueOf(slot)
           if (this.#watched && typeof value === "object") this.#touch(group, slot)
           yield [Array.isArray(key) ? key.slice() : key, value]
         }
@@ -190,7 +190,7 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
     }
     const value = this.#codec === undefined ? (entry.value as V) : this.#codec.decode(entry.value)
     if (slot === NOWHERE) group.add(entry.key, hash, value, LOADED)
-    else group.values[slot] = value
+    else group.setValue(slot, value)
   }
 
   #groupAt(at: number): KeyGroup<V> {
