@@ -44,8 +44,10 @@ function learnedOf(table: StateTable): Learned {
 const FIRST_ENTRIES = 16
 const MAX_ENTRIES = 2048
 /** A step that takes longer is followed by one of fewer entries, one that takes less by one of more. */
-const LONG_MS = 1
-const SHORT_MS = 0.3
+const LONG_MS = 1.5
+const SHORT_MS = 0.5
+/** A step ends early that has gathered for so long: what was learned was the pace of compiled code, which may be gone, and of other values. */
+const GATHER_MS = 0.5
 
 /**
  * The capture of one table on its way into blocks.
@@ -86,12 +88,11 @@ export class TableWriting implements EntrySink {
     let complete: boolean
     let taken = 0
     try {
-      // By the clock too: what was learned is the pace of compiled code, which may be gone, and of the values so far.
       do {
         const next = Math.min(Math.max(1, taken), budget - taken)
         complete = this.capture.write(next)
         taken += next
-      } while (!complete && taken < budget && this.#options.now() - startMs < SHORT_MS)
+      } while (!complete && taken < budget && this.#options.now() - startMs < GATHER_MS)
     } finally {
       this.#stepping = undefined
     }

@@ -15,10 +15,10 @@ describe("PartChain", () => {
     expect(chain.parts).toEqual([part(1, 100), part(2, 10)])
   })
 
-  it("asks for everything once the changes weigh as much as the base, and then leaves the old parts behind", () => {
+  it("asks for everything once the changes weigh twice what the base does, and then leaves the old parts behind", () => {
     const chain = new PartChain()
     chain.extend("all", part(1, 100), 1)
-    chain.extend("changes", part(2, 99), 1)
+    chain.extend("changes", part(2, 199), 1)
     expect(chain.next(undefined)).toBe("changes")
     chain.extend("changes", part(3, 1), 1)
     expect(chain.next(undefined)).toBe("all")
@@ -27,11 +27,11 @@ describe("PartChain", () => {
     expect(chain.next(undefined)).toBe("changes")
   })
 
-  it("does not write anew what has only grown, and does once the chain weighs twice what there is", () => {
+  it("does not write anew what has only grown, and does once the chain weighs three times what there is", () => {
     const chain = new PartChain()
     chain.extend("all", part(1, 100), 10)
     chain.extend("changes", part(2, 300), 30)
-    expect([chain.next(40), chain.next(21), chain.next(20), chain.next(undefined)]).toEqual([
+    expect([chain.next(40), chain.next(14), chain.next(13), chain.next(undefined)]).toEqual([
       "changes",
       "changes",
       "all",
@@ -52,7 +52,7 @@ describe("PartChain", () => {
   it("stays where it is as long as a capture of everything has not succeeded", () => {
     const chain = new PartChain()
     chain.extend("all", part(1, 5), 1)
-    chain.extend("changes", part(2, 9), 1)
+    chain.extend("changes", part(2, 10), 1)
     expect([chain.next(undefined), chain.next(undefined), chain.parts.length]).toEqual(["all", "all", 2])
   })
 

@@ -5,13 +5,15 @@ import type { PartHandle } from "./part-file.ts"
  * checkpoint the whole state is written anew once in so many.
  */
 const MAX_PARTS = 32
+/** What the chain may weigh, in times of the state: a byte of change is written 1 + 1 / (MOST_TIMES - 1) times, a restore reads so many times the state. */
+const MOST_TIMES = 3
 
 /**
  * The parts that one subtask's state consists of: a base that holds everything, and what changed since, part after part.
  *
- * Everything is written anew when the chain has MAX_PARTS parts, or when it weighs twice what the state would weigh if it were. So
- * a restore reads at most twice what the state takes (and one part more), and a byte of change costs at most two bytes of writing,
- * but for the base once in MAX_PARTS checkpoints. (As the size ratio of 1 in a two-level LSM tree.) State that grows is not
+ * Everything is written anew when the chain has MAX_PARTS parts, or when it weighs MOST_TIMES what the state would weigh if it were.
+ * So a restore reads at most three times what the state takes (and one part more), and a byte of change costs at most one and a half
+ * of writing, but for the base once in MAX_PARTS checkpoints. (As a size ratio in a two-level LSM tree.) State that grows is not
  * written anew for its growth: what came since the base is in the chain once.
  *
  * A part belongs to the chain from when it is durable, also when its checkpoint is given up for another subtask's sake: the
@@ -30,7 +32,7 @@ export class PartChain {
     const [base] = this.#parts
     if (base === undefined || this.#parts.length >= MAX_PARTS) return "all"
     const grown = heldEntries === undefined || this.#entries === 0 ? 0 : (heldEntries * this.#bytes) / this.#entries
-    return this.#bytes >= 2 * Math.max(base.bytes, grown) ? "all" : "changes"
+    return this.#bytes >= MOST_TIMES * Math.max(base.bytes, grown) ? "all" : "changes"
   }
 
   /** To be laid over each other in this order. */
