@@ -307,6 +307,8 @@ async function burstOnce({ assigner, windows, aged }: Burst) {
 
 const BURST = fileURLToPath(new URL("./pipelines/window-burst.ts", import.meta.url))
 
+const JOB_WINDOWS = 150_000
+
 /** The metric of the longest step looks back so long. */
 const STEPS_KEPT_MS = 10_000
 
@@ -318,7 +320,7 @@ const JOBS = {
 
 /** A job on two threads, each of which has half of the windows. */
 async function barrier({ smoke, report, result }: BenchContext): Promise<void> {
-  const keys = smoke ? 10_000 : 300_000
+  const keys = smoke ? 10_000 : JOB_WINDOWS
   const names = Object.keys(JOBS) as (keyof typeof JOBS)[]
   const readings = Object.fromEntries(
     names.map((name) => [name, { latencies: [], stepsOfCpu: [], steps: [], pauses: [] }]),
@@ -443,7 +445,7 @@ const PAUSES =
   "pauses of the collector, while a savepoint of all windows is written in the middle of the burst: docs/operations.md (Long steps and pauses). Of a burst by itself see the rows above"
 export const reasons = Object.fromEntries(
   Object.keys(JOBS).map((name) => [
-    `job with ${(300_000).toLocaleString("en")} sessions due at once, 2 workers${name}`,
+    `job with ${JOB_WINDOWS.toLocaleString("en")} sessions due at once, 2 workers${name}`,
     PAUSES,
   ]),
 )

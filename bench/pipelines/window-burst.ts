@@ -102,7 +102,7 @@ export default pipeline(
   },
   {
     params: {
-      keys: 300_000,
+      keys: 150_000,
       kind: "session" as keyof typeof KINDS,
       notes: new SharedArrayBuffer(2 * NOTES * 8),
       signals: new SharedArrayBuffer(SIGNALS * 4),
