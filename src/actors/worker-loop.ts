@@ -15,20 +15,14 @@ export interface WorkerLoopOptions {
 
 /** How long the actors may run before the event loop gets its turn. */
 const TURN_AFTER_MS = 2
-/**
- * Without progress for so long, and so many rounds, each with a turn of the event loop, the worker lies down. To lie down and be
- * woken takes some 50 us itself, and what it waits for is often under way on another core.
- */
-const QUIET_MS = 0.05
-const QUIET_ROUNDS = 2
-/** It lies down after so many in any case: the clock may stand still. */
-const MOST_QUIET_ROUNDS = 64
+/** Rounds without progress, each with a turn of the event loop, before the worker lies down. */
+const ROUNDS_BEFORE_SLEEP = 2
 const TICK_MS = 1000
 
 /**
  * Steps the subtasks of one worker fairly, each in turn, until all are done.
  *
- * Gives the event loop its turn every 2 ms. When nothing moves it looks around for 50 us more and then waits on its doorbell:
+ * Gives the event loop its turn every 2 ms. When nothing moves it looks around twice more and then waits on its doorbell:
  * idle costs no CPU. Whatever brings work rings: another worker's ring, or `wake` from this thread.
  */
 export class WorkerLoop {
@@ -69,13 +63,11 @@ export class WorkerLoop {
     let lastTurnMs = now()
     let quietRounds = 0
     let stampMs = lastTurnMs
-    let movedMs = lastTurnMs
     try {
       while (live.length > 0 && !this.#cancelled) {
         sleeper.beat()
         // Announced before the last look around, so that no ring falls between the look and the wait.
-        const lyingDown =
-          quietRounds >= MOST_QUIET_ROUNDS || (quietRounds >= QUIET_ROUNDS && stampMs - movedMs >= QUIET_MS)
+        const lyingDown = quietRounds >= ROUNDS_BEFORE_SLEEP
         if (lyingDown) sleeper.prepare()
         let progressed = false
         let finished = false
@@ -90,14 +82,13 @@ export class WorkerLoop {
         if (finished) live = live.filter((subtask) => subtask.phase !== "done")
         if (progressed || finished) {
           quietRounds = 0
-          movedMs = stampMs
           if (lyingDown) sleeper.cancel()
         } else if (lyingDown) {
           const stopAlarm = this.#setAlarm(live)
           await sleeper.wait()
           stopAlarm?.()
           quietRounds = 0
-          stampMs = lastTurnMs = movedMs = now()
+          stampMs = lastTurnMs = now()
           continue
         } else {
           quietRounds += 1
