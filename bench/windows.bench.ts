@@ -11,7 +11,8 @@
  * with a young generation of 16 MiB by 20 (docs/operations.md). A barrier passes within 50 ms of being asked for. The heap comes back within
  * 20 % of where it began.
  * In the job no step takes 5 ms of its thread, the pauses of old windows included, while the burst fires and a savepoint of it is written: measured
- * from the end of a step to the end of the next, so what else the thread did in between is in it. "longest step by the wall clock" is the metric
+ * from a step's first result to its end, and from there to the first result of the next step, where the steps lie that write the savepoint, and
+ * whatever else the thread does in between. "longest step by the wall clock" is the metric
  * longestStepMs of any chain: the pauses of all threads, and what else runs on the machine's cores, are in it.
  */
 import { mkdtempSync, rmSync } from "node:fs"
@@ -334,7 +335,7 @@ async function barrier({ smoke, report, result }: BenchContext): Promise<void> {
     const metric = "from asking for a savepoint to its barrier behind the windows"
     result({ variant, metric, unit, readings: latencies, atMost: 50 })
     const { aged, youngGenerationMb } = JOBS[name as keyof typeof JOBS]
-    const step = "longest step, with what its thread did since the one before"
+    const step = "longest step, or time between two"
     result({ variant, metric: step, unit: "ms of CPU", readings: stepsOfCpu, ...(aged ? { atMost: 5 } : {}) })
     const most = aged ? 10 : youngGenerationMb === undefined ? 30 : 20
     result({ variant, metric: "longest pause of the collector", unit, readings: pauses, atMost: most })

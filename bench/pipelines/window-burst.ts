@@ -25,7 +25,10 @@ export const FIRST_MS = 1
 export const LAST_MS = 2
 /** Between two looks, each a few results after the other: the longest by the wall clock, in ms. */
 export const LONGEST_MS = 3
-/** From the end of a step that fires to the end of the next: the most processor time of the thread, in ms. Pauses are in it. */
+/**
+ * The most processor time of the thread, in ms, from the first result of a step to the step's end, and from there to the first result of the
+ * next: no step lies in both, one that writes the snapshot lies in the second. Pauses are in it.
+ */
 export const LONGEST_STEP_CPU_MS = 4
 /** Between two looks: the longest without the collector's pauses, and the longest of these. */
 export const LONGEST_BUT_GC_MS = 5
@@ -128,7 +131,7 @@ class Notes {
   readonly #observer: PerformanceObserver
   #lookMs = 0
   #resultsAtEnd = 0
-  #endCpuMs = 0
+  #notedCpuMs = 0
 
   constructor(notes: Float64Array) {
     this.#notes = notes
@@ -140,6 +143,7 @@ class Notes {
     const notes = this.#notes
     const before = notes[RESULTS]!
     notes[RESULTS] = before + 1
+    if (before === this.#resultsAtEnd) this.#noteCpu(before > 0)
     if (before % LOOK_EVERY !== 0) return
     const nowMs = epochMs()
     if (before === 0) notes[FIRST_MS] = nowMs
@@ -154,13 +158,16 @@ class Notes {
 
   stepEnded(): void {
     const results = this.#notes[RESULTS]!
-    const cpuMs = this.#clock.cpuMs()
     // A step that gave no result of the burst is no part of it.
-    if (this.#resultsAtEnd > 0 && results > this.#resultsAtEnd) {
-      this.#notes[LONGEST_STEP_CPU_MS] = Math.max(this.#notes[LONGEST_STEP_CPU_MS]!, cpuMs - this.#endCpuMs)
-    }
+    if (results === this.#resultsAtEnd) return
+    this.#noteCpu(true)
     this.#resultsAtEnd = results
-    this.#endCpuMs = cpuMs
+  }
+
+  #noteCpu(counts: boolean): void {
+    const cpuMs = this.#clock.cpuMs()
+    if (counts) this.#notes[LONGEST_STEP_CPU_MS] = Math.max(this.#notes[LONGEST_STEP_CPU_MS]!, cpuMs - this.#notedCpuMs)
+    this.#notedCpuMs = cpuMs
   }
 
   barrier(): void {

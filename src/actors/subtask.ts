@@ -129,6 +129,8 @@ export class Subtask {
   #budget = STEP_BUDGET
   /** What the last step spent on the snapshot: no time of its records. */
   #captureMs = 0
+  /** Whether the step before this one wrote some of a capture. */
+  #capturedLast = false
   readonly #cut: OutputCut
   /** At most once: what its sinks prepared last is being committed. */
   #commits = false
@@ -191,17 +193,23 @@ export class Subtask {
   /** @param budget records it may take at most */
   step(budget: number = STEP_BUDGET): StepOutcome {
     this.#cut.check()
-    const captured = this.#stepCapture()
+    const firing = this.#chain.firing
+    const captured = this.#stepCapture(firing)
+    // A piece of a capture and one of a burst take their time each: one step has one of them, in turn.
+    if (captured && firing) return "progressed"
     const outcome = this.#stepPhase(budget)
     return captured && outcome !== "done" ? "progressed" : outcome
   }
 
-  #stepCapture(): boolean {
+  #stepCapture(firing: boolean): boolean {
     this.#captureMs = 0
-    if (this.#capture === undefined) return false
+    const passes = firing && this.#capturedLast
+    this.#capturedLast = false
+    if (this.#capture === undefined || passes) return false
     const startMs = this.#options.now()
     const moved = this.#advanceCapture(this.#capture)
     this.#captureMs = this.#options.now() - startMs
+    this.#capturedLast = moved
     return moved
   }
 
