@@ -15,35 +15,18 @@
  * whatever else the thread does in between. "longest step by the wall clock" is the metric
  * longestStepMs of any chain: the pauses of all threads, and what else runs on the machine's cores, are in it.
  */
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { PerformanceObserver } from "node:perf_hooks"
 import { setTimeout as sleep } from "node:timers/promises"
-import { fileURLToPath } from "node:url"
-import { run } from "millrace"
 import type { Aggregate, Operator, OperatorContext } from "../src/contracts/index.ts"
 import { combineAggregates, count, max, sum } from "../src/operators/index.ts"
 import { HarnessContext } from "../src/operators/testing.ts"
 import { hashKey } from "../src/state/index.ts"
 import { createWindowOperator, session, sliding, tumbling, type WindowAssigner } from "../src/windows/index.ts"
 import { type Bench, type BenchContext, check, ratios } from "./bench.ts"
+import { inChild } from "./in-child.ts"
 import { growOld, heapBytes } from "./pipelines/grow-old.ts"
 import { ThreadClock } from "./pipelines/thread-clock.ts"
-import {
-  AGE,
-  AGED,
-  BARRIER_MS,
-  GO,
-  LONGEST_BUT_GC_MS,
-  LONGEST_GC_MS,
-  LONGEST_STEP_CPU_MS,
-  NOTES,
-  RESULTS,
-  RESULTS_AT_BARRIER,
-  SIGNALS,
-  STOP,
-} from "./pipelines/window-burst.ts"
+import type { BurstRun } from "./pipelines/window-burst-run.ts"
 
 interface Hit {
   readonly key: string
@@ -306,7 +289,7 @@ async function burstOnce({ assigner, windows, aged }: Burst) {
   return { results, pieces, pauses: pauses.filter((pause) => pause.endMs > startMs) }
 }
 
-const BURST = fileURLToPath(new URL("./pipelines/window-burst.ts", import.meta.url))
+const BURST_RUN = new URL("./pipelines/window-burst-run.ts", import.meta.url)
 
 const JOB_WINDOWS = 150_000
 
@@ -319,7 +302,7 @@ const JOBS = {
   ", just filled, young generation of 16 MiB": { aged: false, youngGenerationMb: 16 },
 } as const
 
-/** A job on two threads, each of which has half of the windows. */
+/** A job on two threads, each of which has half of the windows, in a process of its own: what ran before has left heaps and code. */
 async function barrier({ smoke, report, result }: BenchContext): Promise<void> {
   const keys = smoke ? 10_000 : JOB_WINDOWS
   const names = Object.keys(JOBS) as (keyof typeof JOBS)[]
@@ -343,62 +326,21 @@ async function barrier({ smoke, report, result }: BenchContext): Promise<void> {
   }
 
   async function once(name: keyof typeof JOBS, round: number): Promise<void> {
-    const { aged, youngGenerationMb } = JOBS[name]
     const of = readings[name]!
-    const directory = mkdtempSync(join(tmpdir(), "millrace-windows-bench-"))
-    const shared = { notes: new SharedArrayBuffer(2 * NOTES * 8), signals: new SharedArrayBuffer(SIGNALS * 4) }
-    const notes = [0, NOTES].map((at) => new Float64Array(shared.notes, at * 8, NOTES))
-    const signals = new Int32Array(shared.signals)
-    const sumOf = (place: number) => notes.reduce((sum, of) => sum + of[place]!, 0)
-    try {
-      const job = await run(BURST, {
-        workers: 2,
-        params: { ...shared, keys, kind: "session" },
-        ...(youngGenerationMb === undefined ? {} : { youngGenerationMb }),
-      })
-      const failure = job.done.then(() => undefined)
-      // All keys have come to the windows when the sources have read them and nothing is on its way.
-      const filled = async () => {
-        for (;;) {
-          const { recordsIn, inFlight } = job.readMetrics()
-          if (recordsIn >= keys && inFlight === 0) return
-          await sleep(20)
-        }
-      }
-      const longestStepMs = () => Math.max(...job.readMetrics().vertices.map((vertex) => vertex.longestStepMs))
-      await Promise.race([filled(), failure])
-      if (aged) {
-        // The first savepoint of a process runs code that has never run.
-        await job.savepoint({ directory: join(directory, "first") })
-        for (const each of notes) each[BARRIER_MS] = 0
-        Atomics.store(signals, AGE, 1)
-        while (Atomics.load(signals, AGED) < 2) await Promise.race([sleep(5), failure])
-      }
-      // The steps that filled the windows, and found code that had never run, are no part of it.
-      if (!smoke) await Promise.race([sleep(STEPS_KEPT_MS), failure])
-      Atomics.store(signals, GO, 1)
-      while (sumOf(RESULTS) < keys / 10) await Promise.race([sleep(1), failure])
-      const askedMs = performance.timeOrigin + performance.now()
-      await job.savepoint({ directory: join(directory, "savepoint") })
-      while (sumOf(RESULTS) < keys) await Promise.race([sleep(1), failure])
-      of.steps.push(longestStepMs())
-      Atomics.store(signals, STOP, 1)
-      await job.done
-      check(sumOf(RESULTS) === keys, `${sumOf(RESULTS)} results of ${keys} windows`)
-      check(smoke || sumOf(RESULTS_AT_BARRIER) < keys, "the burst was over before the barrier came")
-      of.latencies.push(Math.max(...notes.map((each) => each[BARRIER_MS]! - askedMs)))
-      of.stepsOfCpu.push(Math.max(...notes.map((each) => each[LONGEST_STEP_CPU_MS]!)))
-      of.pauses.push(Math.max(...notes.map((each) => each[LONGEST_GC_MS]!)))
-      const all = notes
-        .map((each) => `${each[LONGEST_BUT_GC_MS]!.toFixed(1)} and ${each[LONGEST_GC_MS]!.toFixed(1)}`)
-        .join("; ")
-      report(
-        `barrier${name}, round ${round}: ${of.latencies.at(-1)!.toFixed(1)} ms; longest step ${of.steps.at(-1)!.toFixed(1)} ms; by subtask, wall clock: ` +
-          `longest time between 16 results but for pauses, longest pause: ${all} ms`,
-      )
-    } finally {
-      rmSync(directory, { recursive: true, force: true })
-    }
+    const { latencyMs, stepCpuMs, stepMs, pauseMs, subtasks } = await inChild<BurstRun>(BURST_RUN, {
+      keys,
+      ...JOBS[name],
+      waitMs: smoke ? 0 : STEPS_KEPT_MS,
+      mayEndBeforeBarrier: smoke,
+    })
+    of.latencies.push(latencyMs)
+    of.stepsOfCpu.push(stepCpuMs)
+    of.steps.push(stepMs)
+    of.pauses.push(pauseMs)
+    report(
+      `barrier${name}, round ${round}: ${latencyMs.toFixed(1)} ms; longest step ${stepMs.toFixed(1)} ms; by subtask, wall clock: ` +
+        `longest time between 16 results but for pauses, longest pause: ${subtasks} ms`,
+    )
   }
 }
 
