@@ -10,7 +10,7 @@
  * just been filled the collector copies what is due, so there the pieces alone are bound by 5 ms, and the pauses, by the wall clock, by 30 ms,
  * with a young generation of 16 MiB by 20 (docs/operations.md). A barrier passes within 50 ms of being asked for. The heap comes back within
  * 20 % of where it began.
- * In the job no step takes 5 ms of its thread, the pauses of old windows included, while the burst fires and a savepoint of it is written: measured
+ * In the job no step is to take 5 ms of its thread, the pauses of old windows included, while the burst fires and a savepoint of it is written: measured
  * from a step's first result to its end, and from there to the first result of the next step, where the steps lie that write the savepoint, and
  * whatever else the thread does in between. "longest step by the wall clock" is the metric
  * longestStepMs of any chain: the pauses of all threads, and what else runs on the machine's cores, are in it.
