@@ -163,7 +163,7 @@ async function measured(clicks: Clicks, passes: number, once: (memory: Memory) =
 const KEYED =
   "beside the plain program's work the engine hashes the key, hands the record from the source's subtask to the key's, and keeps state that can be captured at any moment: docs/design/012-hot-loop.md has what each costs"
 const PLAIN_ROWS =
-  "the plain program calls two functions; the engine also stamps each record, asks whether it may travel, and lays it in a batch that is new memory: docs/design/012-hot-loop.md. The spread of one and the same code on this machine is larger than what is missing"
+  "the plain program calls two functions; the engine also gives each record a place in a batch that is new memory, for its source and for its sink: docs/design/012-hot-loop.md. The spread of one and the same code on this machine is larger than what is missing"
 const ofSteady = (query: string, reason: string) =>
   ["no checkpoints", "a checkpoint every second"].map((side) => [`${query}, ${side}: steady ratio`, reason] as const)
 export const reasons = Object.fromEntries([

@@ -21,7 +21,7 @@ import {
   STOP,
 } from "./window-burst.ts"
 
-export interface BurstRunOptions {
+interface BurstRunOptions {
   readonly keys: number
   /** Whether the windows have left the young generation. */
   readonly aged: boolean
@@ -78,7 +78,7 @@ async function once(options: BurstRunOptions): Promise<BurstRun> {
     }
     await Promise.race([filled(), failure])
     if (aged) {
-      // The first savepoint of a process runs code that has never run.
+      // The first savepoint of a thread runs code that has never run in it.
       await job.savepoint({ directory: join(directory, "first") })
       for (const each of notes) each[BARRIER_MS] = 0
       Atomics.store(signals, AGE, 1)

@@ -21,22 +21,18 @@ export const SIGNALS = 5
 
 /** Places in a worker's notes. Times of day are epoch ms. */
 export const RESULTS = 0
-export const FIRST_MS = 1
-export const LAST_MS = 2
-/** Between two looks, each a few results after the other: the longest by the wall clock, in ms. */
-export const LONGEST_MS = 3
 /**
  * The most processor time of the thread, in ms, from the first result of a step to the step's end, and from there to the first result of the
  * next: no step lies in both, one that writes the snapshot lies in the second. Pauses are in it.
  */
-export const LONGEST_STEP_CPU_MS = 4
-/** Between two looks: the longest without the collector's pauses, and the longest of these. */
-export const LONGEST_BUT_GC_MS = 5
-export const LONGEST_GC_MS = 6
+export const LONGEST_STEP_CPU_MS = 1
+/** Between two looks, each a few results after the other, by the wall clock: the longest without the collector's pauses, and the longest of these. */
+export const LONGEST_BUT_GC_MS = 2
+export const LONGEST_GC_MS = 3
 /** When the barrier had passed the windows, and how many results had left by then. */
-export const BARRIER_MS = 7
-export const RESULTS_AT_BARRIER = 8
-export const NOTES = 9
+export const BARRIER_MS = 4
+export const RESULTS_AT_BARRIER = 5
+export const NOTES = 6
 
 /** Results between two looks. */
 const LOOK_EVERY = 16
@@ -146,13 +142,7 @@ class Notes {
     if (before === this.#resultsAtEnd) this.#noteCpu(before > 0)
     if (before % LOOK_EVERY !== 0) return
     const nowMs = epochMs()
-    if (before === 0) notes[FIRST_MS] = nowMs
-    else {
-      const tookMs = nowMs - this.#lookMs
-      if (tookMs > notes[LONGEST_MS]!) notes[LONGEST_MS] = tookMs
-      if (tookMs > LONG_MS) this.#long.push({ startMs: this.#lookMs, endMs: nowMs })
-    }
-    notes[LAST_MS] = nowMs
+    if (before > 0 && nowMs - this.#lookMs > LONG_MS) this.#long.push({ startMs: this.#lookMs, endMs: nowMs })
     this.#lookMs = nowMs
   }
 

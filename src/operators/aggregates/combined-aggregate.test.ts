@@ -53,6 +53,17 @@ describe("combineAggregates() in snapshots", () => {
     expect(combined.result(combined.add(restored, flights[1]!))).toEqual({ carriers: 2, flights: 2 })
   })
 
+  it("keeps a count alone as a number, and saves it as any other", () => {
+    const alone = combineAggregates({ flights: count() })
+    const three = flights.reduce((so, flight) => alone.add(so, flight), alone.create())
+    expect(three).toBe(3)
+    expect(alone.result(alone.retract!(alone.merge(alone.copy(three), 2), 1))).toEqual({ flights: 4 })
+    expect(alone.encode(three)).toEqual({ flights: 3 })
+    const others = make()
+    expect(alone.result(alone.decode(others.encode(others.add(others.create(), flights[0]!))))).toEqual({ flights: 1 })
+    expect(() => alone.decode({ carriers: 1 })).toThrowError(expect.objectContaining({ code: "STATE_INCOMPATIBLE" }))
+  })
+
   it("takes any name for a field", () => {
     const names = ["__proto__", "constructor", "a b", '"', "`$" + "{x}`", "\n"]
     const combined = combineAggregates(Object.fromEntries(names.map((name) => [name, count()])))
