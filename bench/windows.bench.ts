@@ -101,7 +101,7 @@ function overlap({ smoke, report, result }: BenchContext): void {
   const readings = Object.fromEntries(
     Object.keys(OVERLAPPING).map((name) => [name, { adding: [], result: [], held: [], bytes: [] }]),
   ) as unknown as Record<string, Record<"adding" | "result" | "held" | "bytes", number[]>>
-  for (let round = 0; round < (smoke ? 1 : 3); round++) {
+  for (let round = 0; round < (smoke ? 1 : 5); round++) {
     for (const [name, { assigner, aggregate }] of Object.entries(OVERLAPPING)) {
       const beforeBytes = heapBytes()
       const { operator, context } = open(assigner, aggregate as unknown as Combined)
@@ -309,7 +309,7 @@ async function barrier({ smoke, report, result }: BenchContext): Promise<void> {
   const readings = Object.fromEntries(
     names.map((name) => [name, { latencies: [], stepsOfCpu: [], steps: [], pauses: [] }]),
   ) as unknown as Record<string, Record<"latencies" | "stepsOfCpu" | "steps" | "pauses", number[]>>
-  for (let round = 0; round < (smoke ? 1 : 3); round++) {
+  for (let round = 0; round < (smoke ? 1 : 5); round++) {
     for (const name of round % 2 === 0 ? names : names.toReversed()) await once(name, round)
   }
   for (const [name, { latencies, stepsOfCpu, steps, pauses }] of Object.entries(readings)) {

@@ -42,9 +42,9 @@ function learnedOf(table: StateTable): Learned {
 
 /** Entries looked at per step: a counter takes 0.3 us, a session 8, a large window a millisecond. */
 const FIRST_ENTRIES = 16
-const MAX_ENTRIES = 2048
+const MAX_ENTRIES = 512
 /** A step that takes longer is followed by one of fewer entries, one that takes less by one of more. */
-const LONG_MS = 1.5
+const LONG_MS = 1
 const SHORT_MS = 0.5
 /** A step ends early that has gathered for so long: what was learned was the pace of compiled code, which may be gone, and of other values. */
 const GATHER_MS = 0.5
@@ -69,7 +69,7 @@ export class TableWriting implements EntrySink {
     this.capture = options.table.capture(options.kind, this)
   }
 
-  /** Hands over some more entries, for about a millisecond. @returns true when the capture is written @throws what `TableCapture.write` does */
+  /** Hands over some more entries, for half a millisecond or so. @returns true when the capture is written @throws what `TableCapture.write` does */
   step(): boolean {
     const learned = this.#learned
     const startMs = this.#options.now()
