@@ -17,15 +17,18 @@ const GOLDEN = 0x9e3779b1
  *
  * A Map does the same at two to three times the price (1,000,000 keys, 1 in 100 of them busy, Node 20: 1.05 us for a get and a
  * set of a key that comes as a new string; 0.40 here): it hashes the string once more, and looks in four places of
- * memory where this one looks in two. Memory beside key and value: 24 to 45 bytes a key.
+ * memory where this one looks in two. Memory beside key and value: 28 to 49 bytes a key.
  */
 export class KeyGroup<V> {
-  /** By slot, two each: the key, undefined for a hole, and its value. Beside each other: who finds the key wants the value. */
-  readonly #cells: (Key | V | undefined)[] = []
+  /**
+   * By slot, three each: the key, undefined for a hole; its value; the epoch (heap-keyed-store.ts). Beside each other: who finds the
+   * key wants the value, and asks whether it has been touched.
+   */
+  readonly #cells: (Key | V | number | undefined)[] = []
   /** Slots so far, holes among them. */
   slots = 0
-  /** By slot, two each: the hash, and the epoch (heap-keyed-store.ts). */
-  #notes = new Int32Array(2 * FIRST_SLOTS)
+  /** By slot. */
+  #hashes = new Int32Array(FIRST_SLOTS)
   /** Two for each place: a hash, and a slot + 1; 0 for a free one. At most three in four are taken. */
   #table = new Int32Array(2 * FIRST_PLACES)
   #shift = 32 - Math.log2(FIRST_PLACES)
@@ -51,7 +54,7 @@ export class KeyGroup<V> {
       const slot = table[at + 1]! - 1
       if (slot === NOWHERE) return NOWHERE
       if (table[at] === hash) {
-        const held = this.#cells[2 * slot] as Key
+        const held = this.#cells[3 * slot] as Key
         if (held === key || (typeof key !== "string" && isSameKey(held, key))) return slot
       }
     }
@@ -59,36 +62,35 @@ export class KeyGroup<V> {
 
   /** undefined for a hole. */
   keyOf(slot: number): Key | undefined {
-    return this.#cells[2 * slot] as Key | undefined
+    return this.#cells[3 * slot] as Key | undefined
   }
 
   valueOf(slot: number): V {
-    return this.#cells[2 * slot + 1] as V
+    return this.#cells[3 * slot + 1] as V
   }
 
   setValue(slot: number, value: V): void {
-    this.#cells[2 * slot + 1] = value
+    this.#cells[3 * slot + 1] = value
   }
 
   hashOf(slot: number): number {
-    return this.#notes[2 * slot]! >>> 0
+    return this.#hashes[slot]! >>> 0
   }
 
   epochOf(slot: number): number {
-    return this.#notes[2 * slot + 1]!
+    return this.#cells[3 * slot + 2] as number
   }
 
   setEpoch(slot: number, epoch: number): void {
-    this.#notes[2 * slot + 1] = epoch
+    this.#cells[3 * slot + 2] = epoch
   }
 
   /** Adds a key that `find` did not find. @returns its slot */
   add(key: Key, hash: number, value: V, epoch: number): number {
-    if (2 * this.slots === this.#notes.length) this.#makeRoom()
+    if (this.slots === this.#hashes.length) this.#makeRoom()
     const slot = this.slots++
-    this.#cells.push(ownKey(key), value)
-    this.#notes[2 * slot] = hash
-    this.#notes[2 * slot + 1] = epoch
+    this.#cells.push(ownKey(key), value, epoch)
+    this.#hashes[slot] = hash
     this.size += 1
     if (8 * this.size > 3 * this.#table.length) this.#fillTable(2 * this.#table.length)
     else this.#place(hash, slot)
@@ -97,8 +99,8 @@ export class KeyGroup<V> {
 
   remove(slot: number): void {
     this.#unplace(slot)
-    this.#cells[2 * slot] = undefined
-    this.#cells[2 * slot + 1] = undefined
+    this.#cells[3 * slot] = undefined
+    this.#cells[3 * slot + 1] = undefined
     this.size -= 1
   }
 
@@ -122,27 +124,25 @@ export class KeyGroup<V> {
   #makeRoom(): void {
     if (this.pins === 0 && 2 * this.size <= this.slots) this.#closeHoles()
     else {
-      const notes = new Int32Array(2 * this.#notes.length)
-      notes.set(this.#notes)
-      this.#notes = notes
+      const hashes = new Int32Array(2 * this.#hashes.length)
+      hashes.set(this.#hashes)
+      this.#hashes = hashes
     }
   }
 
   #closeHoles(): void {
     const cells = this.#cells
-    const notes = this.#notes
+    const hashes = this.#hashes
     const moved = new Int32Array(this.slots).fill(NOWHERE)
     let to = 0
     for (let from = 0; from < this.slots; from++) {
-      if (cells[2 * from] === undefined) continue
+      if (cells[3 * from] === undefined) continue
       moved[from] = to
-      cells[2 * to] = cells[2 * from]
-      cells[2 * to + 1] = cells[2 * from + 1]
-      notes[2 * to] = notes[2 * from]!
-      notes[2 * to + 1] = notes[2 * from + 1]!
+      cells.copyWithin(3 * to, 3 * from, 3 * from + 3)
+      hashes[to] = hashes[from]!
       to += 1
     }
-    cells.length = 2 * to
+    cells.length = 3 * to
     this.slots = to
     const follow = (slots: readonly number[]): number[] =>
       slots.map((slot) => moved[slot]!).filter((slot) => slot !== NOWHERE)
@@ -155,7 +155,7 @@ export class KeyGroup<V> {
     this.#table = new Int32Array(length)
     this.#shift = 33 - Math.log2(length)
     for (let slot = 0; slot < this.slots; slot++) {
-      if (this.#cells[2 * slot] !== undefined) this.#place(this.#notes[2 * slot]!, slot)
+      if (this.#cells[3 * slot] !== undefined) this.#place(this.#hashes[slot]!, slot)
     }
   }
 
@@ -172,7 +172,7 @@ export class KeyGroup<V> {
   #unplace(slot: number): void {
     const table = this.#table
     const mask = table.length - 1
-    let free = this.#homeOf(this.#notes[2 * slot]!)
+    let free = this.#homeOf(this.#hashes[slot]!)
     while (table[free + 1] !== slot + 1) free = (free + 2) & mask
     for (let at = (free + 2) & mask; table[at + 1] !== 0; at = (at + 2) & mask) {
       const home = this.#homeOf(table[at]!)
