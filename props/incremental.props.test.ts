@@ -1,6 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import type { Chain } from "../src/actors/chain.ts"
+import { ChangeLog } from "../src/actors/change-log.ts"
 import { type RestoreTask, restoreChain } from "../src/actors/restore.ts"
 import { SubtaskSnapshot } from "../src/actors/subtask-snapshot.ts"
 import type { Vertex } from "../src/plan/index.ts"
@@ -19,9 +20,10 @@ interface Held {
 
 /** One subtask with a store, timers, and a value: what it does with its snapshots is what actors/subtask.ts does. */
 class Worker {
-  readonly store = new HeapKeyedStore<Held>(KEY_GROUPS, { name: "held", trackChanges: true })
+  readonly store = new HeapKeyedStore<Held>(KEY_GROUPS, { name: "held", trackChanges: true, loggedTogether: 2 })
   readonly timers = new TimerQueue<string>(keyIdentity)
   readonly parts = new PartChain()
+  readonly log = new ChangeLog(OPERATOR, this.store, KEY_GROUPS)
   snapshot: SubtaskSnapshot | undefined
   value: unknown
 
@@ -40,6 +42,7 @@ class Worker {
       standsAlone: full,
       tables: this.tables,
       values: [{ operatorId: OPERATOR, value: checkpointId }],
+      logs: [this.log],
       keyGroups: KEY_GROUPS,
       now: () => 0,
       createPart: () =>
@@ -238,6 +241,7 @@ const step = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("begin"), full: fc.nat(5).map((n) => n === 0) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("log"), index: fc.nat(2) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("step"), index: fc.nat(2) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("publish") }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("abort") }) },
@@ -270,6 +274,9 @@ async function act(job: Job, { kind, key, n, full, index, parallelism }: Step): 
     case "unregister":
       job.workerOf(key).timers.delete(key, hashKey(key), n)
       job.model.delete(`timer ${key} ${n}`)
+      return
+    case "log":
+      job.workers[index % job.workers.length]!.store.logChanges()
       return
     case "begin":
       return job.begin(full)

@@ -1,5 +1,6 @@
 import type { BlockInput, PartHandle, PartWriter } from "../snapshot/store/index.ts"
 import type { CaptureKind, StateTable, TableCapture } from "../state/index.ts"
+import type { ChangeLog, LoggedChanges } from "./change-log.ts"
 import { encodeValue } from "./entry-block.ts"
 import type { InFlightSource } from "./in-flight.ts"
 import { TableWriting } from "./table-writing.ts"
@@ -24,6 +25,8 @@ export interface SubtaskSnapshotOptions {
   readonly standsAlone: boolean
   readonly tables: readonly OwnedTable[]
   readonly values: readonly OwnedValue[]
+  /** What tables logged since their last capture. */
+  readonly logs?: readonly ChangeLog[]
   readonly keyGroups: number
   /** Copy records in flight, where the barrier overtook them. */
   readonly inFlight?: readonly InFlightSource[]
@@ -50,6 +53,7 @@ export class SubtaskSnapshot {
   /** Captures not yet handed over to the end. */
   readonly #captures: TableWriting[] = []
   readonly #taken: TableCapture[] = []
+  readonly #logged: { readonly log: ChangeLog; readonly changes: LoggedChanges }[] = []
   readonly #blocks: BlockInput[] = []
   /** Those that are not done. */
   #inFlight: readonly InFlightSource[]
@@ -71,6 +75,11 @@ export class SubtaskSnapshot {
       this.#addBlock({ operatorId, table: VALUE_TABLE, keyGroup: undefined, entries: 1, bytes, kind: "full" })
     }
     const { kind, keyGroups, now } = options
+    for (const log of options.logs ?? []) {
+      const changes = log.take()
+      this.#logged.push({ log, changes })
+      if (kind === "changes") for (const block of changes.blocks) this.#addBlock(block)
+    }
     for (const { operatorId, table } of options.tables) {
       const add = (block: BlockInput): void => this.#addBlock(block)
       const writing = new TableWriting({ operatorId, table, kind, keyGroups, now, add })
@@ -111,10 +120,10 @@ export class SubtaskSnapshot {
       if (!this.#writing && (this.#blocks.length > 0 || this.#inFlight.length === 0)) this.#writeOn()
       return copied
     }
-    if (this.#waitingBytes > MAX_WAITING_BYTES) return copied
-    if (next.step()) this.#captures.shift()
+    const waits = this.#waitingBytes > MAX_WAITING_BYTES
+    if (!waits && next.step()) this.#captures.shift()
     if (!this.#writing) this.#writeOn()
-    return true
+    return !waits || copied
   }
 
   /** The checkpoint is off: what it took belongs to the next one again, and its file goes. */
@@ -144,7 +153,9 @@ export class SubtaskSnapshot {
   /** What was captured counts as changed again. */
   #giveBack(): void {
     for (const capture of this.#taken) capture.cancel()
+    for (const { log, changes } of this.#logged) log.putBack(changes)
     this.#taken.length = 0
+    this.#logged.length = 0
   }
 
   #addBlock(block: BlockInput): void {

@@ -2,7 +2,9 @@ import { type Counter, LongestStep, type SubtaskMetrics, type SubtaskReport } fr
 import { ElementKind, END, IDLE } from "../records/index.ts"
 import type { PartHandle, PartWriter } from "../snapshot/store/index.ts"
 import { PartChain } from "../snapshot/store/part-chain.ts"
+import type { CaptureKind } from "../state/index.ts"
 import type { Chain } from "./chain.ts"
+import { ChangeLog } from "./change-log.ts"
 import type { PreparedBySink, SubtaskShare } from "./control.ts"
 import type { OutChannel } from "./out-channel.ts"
 import { OutputCut } from "./output-cut.ts"
@@ -125,6 +127,8 @@ export class Subtask {
   readonly #options: SubtaskOptions
   /** What its state consists of on disk. Begins anew with every attempt: with everything. */
   readonly #parts = new PartChain()
+  /** Of the tables that can log, where checkpoints hold changes only. */
+  #logs: readonly ChangeLog[] = []
   #capture: Capture | undefined
   #budget = STEP_BUDGET
   /** What the last step spent on the snapshot: no time of its records. */
@@ -153,6 +157,10 @@ export class Subtask {
 
   open(): void {
     this.#chain.open()
+    const { incremental, keyGroups } = this.#options
+    if (!incremental) return
+    const canLog = this.#chain.tables.filter(({ table }) => table.logTo !== undefined)
+    this.#logs = canLog.map(({ operatorId, table }) => new ChangeLog(operatorId, table, keyGroups))
   }
 
   get chain(): Chain {
@@ -198,6 +206,7 @@ export class Subtask {
     // A piece of a capture and one of a burst take their time each: one step has one of them, in turn.
     if (captured && firing) return "progressed"
     const outcome = this.#stepPhase(budget)
+    for (const { table } of this.#logs) table.logChanges!()
     return captured && outcome !== "done" ? "progressed" : outcome
   }
 
@@ -479,10 +488,11 @@ export class Subtask {
     chain.endOverflow()
     const snapshot = new SubtaskSnapshot({
       checkpointId,
-      kind: standsAlone || !this.#options.incremental ? "all" : this.#parts.next(heldEntries(chain)),
+      kind: standsAlone ? "all" : this.#kindOfCapture(),
       standsAlone,
       tables: chain.tables,
       values,
+      logs: this.#logs,
       inFlight: [input.inFlight, ...rests].filter((source) => source !== undefined),
       keyGroups: this.#options.keyGroups,
       now: this.#options.now,
@@ -505,6 +515,11 @@ export class Subtask {
       capture.prepared = prepared
       this.#keep(checkpointId, prepared)
     })
+  }
+
+  #kindOfCapture(): CaptureKind {
+    if (!this.#options.incremental || this.#logs.some((log) => !log.isWhole)) return "all"
+    return this.#parts.next(heldEntries(this.#chain))
   }
 
   /** Writes some more of the snapshot; acknowledges when it is durable. @returns true when it did something */

@@ -1,3 +1,4 @@
+import { EPOCH_STEP, HANDED_OVER, LOGGED } from "./_epochs.ts"
 import type { KeyGroup } from "./_key-group.ts"
 import type { EntryWriter } from "./entry-writer.ts"
 import { hashKey } from "./key-hash.ts"
@@ -10,7 +11,7 @@ export interface HeapCaptureOptions<V> {
   readonly changesOnly: boolean
   /** Entries whose epoch is less are no part of it. */
   readonly sinceEpoch: number
-  /** Entries of this epoch, or a later one, were touched after the capture. */
+  /** The one that the capture began. Entries of it were touched after the capture. */
   readonly epoch: number
   readonly writer: EntryWriter<V>
   /** The capture needs to hear of touches no more. */
@@ -19,15 +20,16 @@ export interface HeapCaptureOptions<V> {
 }
 
 /**
- * A running capture of a HeapKeyedStore: walks the groups in order. An entry handed over gets the odd epoch before that of the
- * capture, so neither the walk nor a touch hands it over again.
+ * A running capture of a HeapKeyedStore: walks the groups in order. An entry handed over is marked (_epochs.ts), so neither the walk
+ * nor a touch hands it over again.
  */
 export class HeapCapture<V> implements TableCapture {
   readonly #options: HeapCaptureOptions<V>
   readonly #groups: readonly KeyGroup<V>[]
   /** For a capture of everything: slots that there were. */
   readonly #tops: readonly number[]
-  readonly #handedOver: number
+  /** The epoch before its own. */
+  readonly #lastEpoch: number
   /** All groups before this one are handed over, and of this one what stands before `#at`. */
   #group = 0
   #at = 0
@@ -35,7 +37,7 @@ export class HeapCapture<V> implements TableCapture {
 
   constructor(options: HeapCaptureOptions<V>) {
     this.#options = options
-    this.#handedOver = options.epoch - 1
+    this.#lastEpoch = options.epoch - EPOCH_STEP
     this.#groups = options.groups
     this.#tops = this.#groups.map((group) => group.slots)
     for (const group of this.#groups) group.pins += 1
@@ -88,11 +90,11 @@ export class HeapCapture<V> implements TableCapture {
 
   #isWanted(group: KeyGroup<V>, slot: number): boolean {
     const epoch = group.epochOf(slot)
-    return epoch >= this.#options.sinceEpoch && epoch < this.#handedOver
+    return epoch >= this.#options.sinceEpoch && epoch < this.#lastEpoch + LOGGED
   }
 
   #handOver(group: KeyGroup<V>, slot: number): void {
-    group.setEpoch(slot, this.#handedOver)
+    group.setEpoch(slot, this.#lastEpoch + HANDED_OVER)
     this.#options.writer.put(group.hashOf(slot), group.keyOf(slot)!, null, group.valueOf(slot))
   }
 

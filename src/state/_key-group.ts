@@ -1,3 +1,5 @@
+import { BORN, EPOCH_STEP } from "./_epochs.ts"
+import { hashKey } from "./key-hash.ts"
 import type { Key, KeyPart } from "./keyed-store.ts"
 
 /** What `find` answers for a key that is not there. */
@@ -40,6 +42,8 @@ export class KeyGroup<V> {
   changed: number[] = []
   /** The same as the last capture found it. */
   taken: number[] = []
+  /** Slots to be logged, where that is done: touched since, and not for a while before. They are not in `changed`. */
+  recent: number[] = []
   /** Keys deleted since the last capture, and before it, that an earlier one may hold. */
   gone: Key[] = []
   takenGone: Key[] = []
@@ -116,9 +120,21 @@ export class KeyGroup<V> {
   /** Counts what the capture took as changed again: it may be so once too often, which does no harm. */
   takeBack(): void {
     this.changed = this.taken.concat(this.changed)
-    this.gone = this.takenGone.concat(this.gone)
+    this.gone = this.takenGone.filter((key) => !this.#isBack(key)).concat(this.gone)
     this.taken = []
     this.takenGone = []
+  }
+
+  /**
+   * A key that has come back is gone no more: what it has now replaces what it had, and may have been logged, before which its deletion
+   * would not be told. But it is none that no capture has.
+   */
+  #isBack(key: Key): boolean {
+    const slot = this.find(key, hashKey(key) | 0)
+    if (slot === NOWHERE) return false
+    const epoch = this.epochOf(slot)
+    if (epoch % EPOCH_STEP === BORN) this.setEpoch(slot, epoch - BORN)
+    return true
   }
 
   #makeRoom(): void {
@@ -148,6 +164,7 @@ export class KeyGroup<V> {
       slots.map((slot) => moved[slot]!).filter((slot) => slot !== NOWHERE)
     this.changed = follow(this.changed)
     this.taken = follow(this.taken)
+    this.recent = follow(this.recent)
     this.#fillTable(this.#table.length)
   }
 

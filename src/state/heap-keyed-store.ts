@@ -1,11 +1,12 @@
 import { invariant } from "../errors/index.ts"
+import { BORN, EPOCH_STEP, LOADED, LOGGED } from "./_epochs.ts"
 import { HeapCapture } from "./_heap-capture.ts"
 import { KeyGroup, NOWHERE } from "./_key-group.ts"
 import { EntryWriter } from "./entry-writer.ts"
 import { DEFAULT_KEY_GROUPS, keyGroupOf } from "./key-groups.ts"
 import type { Key, KeyedStore } from "./keyed-store.ts"
 import type { StateCodec } from "./state-codec.ts"
-import type { CaptureKind, EntrySink, StateTable, TableCapture, TableEntry } from "./state-table.ts"
+import type { CaptureKind, ChangeSink, EntrySink, StateTable, TableCapture, TableEntry } from "./state-table.ts"
 
 export interface HeapKeyedStoreOptions<V> {
   /** Names the state in snapshots and messages. */
@@ -14,16 +15,14 @@ export interface HeapKeyedStoreOptions<V> {
   readonly codec?: StateCodec<V> | undefined
   /** Whether "changes" can be captured. */
   readonly trackChanges?: boolean
+  /** Entries that are logged together. Default 256 */
+  readonly loggedTogether?: number
 }
 
-/** The epoch of what was loaded from a snapshot and not touched since. */
-const LOADED = 0
-/** From one epoch to the next: BORN after and the mark of a capture before it have room. */
-const EPOCH_STEP = 4
-/** Added to the epoch of an entry that came in it. */
-const BORN = 1
 /** Of no key. */
 const NO_HASH = -1
+/** Few enough to be in the caches still. */
+const LOGGED_TOGETHER = 256
 
 /**
  * Keyed state on the JavaScript heap: a hash table per key group, so that growing is the work of some microseconds at a time,
@@ -36,6 +35,9 @@ const NO_HASH = -1
  *   runs, an entry of an earlier epoch is handed over before it is touched for the first time. Objects are touched by `get`
  *   too, since they may change in place; so they count as changed.
  *
+ * - What is touched, and was not in the epoch before, is logged soon after when there is a log: while it is in the caches. A capture
+ *   would have to wait for memory for each key and value. What is touched in every epoch is near anyway, and would be written twice.
+ *
  * Cost: a lookup is one look into the table. Watched (changes are tracked, or a capture runs), each touch compares one number
  * more; the first of an epoch notes the slot. A capture is taken in O(key groups).
  */
@@ -45,7 +47,12 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
   readonly #codec: StateCodec<V> | undefined
   readonly #groups: (KeyGroup<V> | undefined)[]
   readonly #tracks: boolean
+  readonly #loggedTogether: number
   #capture: HeapCapture<V> | undefined
+  #log: ChangeSink | undefined
+  /** Groups with slots to be logged, and how many these are. */
+  #recent: KeyGroup<V>[] = []
+  #recentSlots = 0
   /** Whether touches matter to anyone: changes are tracked, or a capture runs. */
   #watched: boolean
   /** The present one. */
@@ -65,6 +72,7 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
     this.#groups = new Array(keyGroups).fill(undefined)
     this.#tracks = options.trackChanges === true
     this.#watched = this.#tracks
+    this.#loggedTogether = options.loggedTogether ?? LOGGED_TOGETHER
   }
 
   get(key: Key, keyHash: number): V | undefined {
@@ -94,7 +102,8 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
     if (slot === NOWHERE) {
       this.#lastHash = NO_HASH
       const added = group.add(key, keyHash | 0, value, this.#epoch + BORN)
-      if (this.#tracks) group.changed.push(added)
+      // Where keys went, one of them may have come back: its deletion must be told before.
+      if (this.#tracks) this.#noteChange(group, added, this.#log !== undefined && group.gone.length === 0)
       return
     }
     if (this.#watched) this.#touch(group, slot)
@@ -153,6 +162,7 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
     const epoch = this.#epoch + EPOCH_STEP
     this.#epoch = epoch
     this.#capturedIn = epoch
+    this.#captureRecent()
     for (const group of this.#groups) group?.take()
     const groups = this.#groups.filter((group) => group !== undefined)
     const capture = new HeapCapture<V>({
@@ -176,6 +186,34 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
     this.#capture = capture
     this.#watched = true
     return capture
+  }
+
+  logTo(log: ChangeSink): void {
+    invariant(this.#tracks, () => `changes of state "${this.name}" are logged, but not tracked`)
+    // To encode a value costs more than to wait for it: twice is once too often.
+    if (this.#codec === undefined) this.#log = log
+  }
+
+  logChanges(): void {
+    if (this.#recentSlots < this.#loggedTogether) return
+    const log = this.#log!
+    if (log.full) {
+      this.#captureRecent()
+      return
+    }
+    const epoch = this.#epoch - EPOCH_STEP + LOGGED
+    for (const group of this.#recent) {
+      for (const slot of group.recent) {
+        const key = group.keyOf(slot)
+        if (key === undefined) continue
+        log.put(group.hashOf(slot), key, group.valueOf(slot))
+        group.setEpoch(slot, epoch)
+      }
+      group.recent = []
+    }
+    log.seal()
+    this.#recent = []
+    this.#recentSlots = 0
   }
 
   load(entry: TableEntry): void {
@@ -206,10 +244,31 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
     if (group.epochOf(slot) < this.#epoch) this.#touchFirst(group, slot)
   }
 
-  /** For the first time in this epoch. */
+  /** For the first time in this epoch, or since it was logged. */
   #touchFirst(group: KeyGroup<V>, slot: number): void {
+    const touchedIn = group.epochOf(slot)
     this.#capture?.touch(group, slot)
     group.setEpoch(slot, this.#epoch)
-    if (this.#tracks) group.changed.push(slot)
+    if (this.#tracks) this.#noteChange(group, slot, this.#log !== undefined && touchedIn < this.#epoch - EPOCH_STEP)
+  }
+
+  #noteChange(group: KeyGroup<V>, slot: number, isRecent: boolean): void {
+    if (!isRecent) {
+      group.changed.push(slot)
+      return
+    }
+    if (group.recent.length === 0) this.#recent.push(group)
+    group.recent.push(slot)
+    this.#recentSlots += 1
+  }
+
+  /** What has not been logged is captured. */
+  #captureRecent(): void {
+    for (const group of this.#recent) {
+      for (const slot of group.recent) group.changed.push(slot)
+      group.recent = []
+    }
+    this.#recent = []
+    this.#recentSlots = 0
   }
 }

@@ -19,6 +19,14 @@ export interface StateTable {
    * that track changes
    */
   capture(kind: CaptureKind, into: EntrySink): TableCapture
+  /**
+   * Where it can: from now on `logChanges` hands over there what has changed and will hardly change again soon, so that the next
+   * capture of changes need not. What was logged comes before what that capture hands over; when the capture is cancelled, it
+   * comes before what is logged after it. For tables that track changes.
+   */
+  logTo?(log: ChangeSink): void
+  /** To be called often, between two calls of the operator. O(what was touched since). */
+  logChanges?(): void
   /** Loads one entry of a snapshot: a later one of the same key and namespace replaces it, a deletion removes it. Before the first record. */
   load(entry: TableEntry): void
 }
@@ -55,4 +63,13 @@ export interface TableEntry {
 export interface EntrySink {
   /** Must serialize at once: the value may change right after. */
   put(entry: TableEntry): void
+}
+
+/** Takes what changes between two captures: some entries, and then `seal`. */
+export interface ChangeSink {
+  /** Whether it takes no more for now: changes are then left to the next capture. */
+  readonly full: boolean
+  put(keyHash: number, key: Key, value: unknown): void
+  /** The values of the entries put may change from now on. */
+  seal(): void
 }
