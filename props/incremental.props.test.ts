@@ -23,7 +23,7 @@ class Worker {
   readonly store = new HeapKeyedStore<Held>(KEY_GROUPS, { name: "held", trackChanges: true, loggedTogether: 2 })
   readonly timers = new TimerQueue<string>(keyIdentity)
   readonly parts = new PartChain()
-  readonly log = new ChangeLog(OPERATOR, this.store, KEY_GROUPS)
+  readonly log = new ChangeLog(OPERATOR, this.store)
   snapshot: SubtaskSnapshot | undefined
   value: unknown
 

@@ -151,8 +151,8 @@ function live({ keys, keyGroups, backend, steps }: History, met: Met): void {
   let logIsFull = false
   const logChanges = (): void => {
     store.logTo?.({
-      put: (keyHash, of, value) => {
-        const entry = { keyHash, key: of, namespace: null, value, deleted: false }
+      put: (of, value) => {
+        const entry = { keyHash: hashKey(of), key: of, namespace: null, value, deleted: false }
         log.push(codec.decode(codec.encode([entry]))[0] as TableEntry)
       },
       seal: () => undefined,

@@ -7,7 +7,7 @@ import { SubtaskSnapshot } from "./subtask-snapshot.ts"
 
 function newStore(): { store: HeapKeyedStore<unknown>; log: ChangeLog } {
   const store = new HeapKeyedStore<unknown>(8, { trackChanges: true, loggedTogether: 1 })
-  return { store, log: new ChangeLog("count", store, 8) }
+  return { store, log: new ChangeLog("count", store) }
 }
 
 function set(store: HeapKeyedStore<unknown>, key: string, value: unknown): void {

@@ -10,6 +10,8 @@ export interface LoggedChanges {
   readonly isWhole: boolean
 }
 
+/** What is logged together is of several key groups: nobody looks at which. */
+const ANY = 1
 /** Beyond, what changes waits for the next capture, as if there were no log: checkpoints may be far apart. */
 const MAX_BYTES = 8 * 1024 * 1024
 
@@ -26,13 +28,13 @@ export class ChangeLog implements ChangeSink {
   #bytes = 0
   #isWhole = true
 
-  constructor(operatorId: string, table: StateTable, keyGroups: number) {
+  constructor(operatorId: string, table: StateTable) {
     this.table = table
     const add = (block: BlockInput): void => {
       this.#blocks.push(block)
       this.#bytes += block.bytes.length
     }
-    this.#encoding = new TableBlocks({ operatorId, table, kind: "changes", keyGroups, add })
+    this.#encoding = new TableBlocks({ operatorId, table, kind: "changes", keyGroups: ANY, add })
     table.logTo!(this)
   }
 
@@ -40,9 +42,8 @@ export class ChangeLog implements ChangeSink {
     return this.#bytes >= MAX_BYTES
   }
 
-  put(keyHash: number, key: Key, value: unknown): void {
+  put(key: Key, value: unknown): void {
     const batch = this.#batch
-    batch.keyHashes.push(keyHash)
     batch.keys.push(key)
     batch.namespaces.push(null)
     batch.values.push(value)

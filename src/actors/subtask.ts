@@ -157,10 +157,9 @@ export class Subtask {
 
   open(): void {
     this.#chain.open()
-    const { incremental, keyGroups } = this.#options
-    if (!incremental) return
+    if (!this.#options.incremental) return
     const canLog = this.#chain.tables.filter(({ table }) => table.logTo !== undefined)
-    this.#logs = canLog.map(({ operatorId, table }) => new ChangeLog(operatorId, table, keyGroups))
+    this.#logs = canLog.map(({ operatorId, table }) => new ChangeLog(operatorId, table))
   }
 
   get chain(): Chain {

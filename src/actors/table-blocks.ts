@@ -112,6 +112,7 @@ export function gather(batch: EntryBatch, { keyHash, key, namespace, deleted }: 
 
 /** The key group of all these hashes. A block of one group says so, and is skipped by readers of others; one of several is read by all. */
 function groupOf(keyHashes: readonly number[], keyGroups: number): number | undefined {
+  if (keyHashes.length === 0) return undefined
   const group = keyGroupOf(keyHashes[0]!, keyGroups)
   return keyHashes.every((keyHash) => keyGroupOf(keyHash, keyGroups) === group) ? group : undefined
 }

@@ -206,7 +206,7 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
       for (const slot of group.recent) {
         const key = group.keyOf(slot)
         if (key === undefined) continue
-        log.put(group.hashOf(slot), key, group.valueOf(slot))
+        log.put(key, group.valueOf(slot))
         group.setEpoch(slot, epoch)
       }
       group.recent = []

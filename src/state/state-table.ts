@@ -69,7 +69,7 @@ export interface EntrySink {
 export interface ChangeSink {
   /** Whether it takes no more for now: changes are then left to the next capture. */
   readonly full: boolean
-  put(keyHash: number, key: Key, value: unknown): void
+  put(key: Key, value: unknown): void
   /** The values of the entries put may change from now on. */
   seal(): void
 }
