@@ -277,6 +277,34 @@ export const MUTANTS = [
     props: ["state-tables", "keyed-stores"],
   },
   {
+    name: "state: a key that comes back is logged before its deletion",
+    file: "src/state/heap-keyed-store.ts",
+    find: " && group.gone.length === 0",
+    replace: "",
+    props: ["keyed-stores"],
+  },
+  {
+    name: "state: a cancelled capture gives the deletion of a key back that has come again",
+    file: "src/state/_key-group.ts",
+    find: ".filter((key) => !this.#isBack(key))",
+    replace: "",
+    props: ["keyed-stores"],
+  },
+  {
+    name: "state: what waits to be logged is in no capture",
+    file: "src/state/heap-keyed-store.ts",
+    find: "    this.#captureRecent()\n    for (const group of this.#groups)",
+    replace: "    for (const group of this.#groups)",
+    props: ["keyed-stores", "incremental"],
+  },
+  {
+    name: "state: what was logged for a cancelled checkpoint is lost",
+    file: "src/actors/subtask-snapshot.ts",
+    find: "    for (const { log, changes } of this.#logged) log.putBack(changes)\n",
+    replace: "",
+    props: ["incremental"],
+  },
+  {
     name: "state: slots are moved under a capture that walks them",
     file: "src/state/_key-group.ts",
     find: "if (this.pins === 0 && 2",
@@ -466,7 +494,7 @@ export const MUTANTS = [
     file: "src/actors/out-channel.ts",
     find: "  mark(element: ControlElement): void {\n    this.#seal()\n    this.#send(element)",
     replace: "  mark(element: ControlElement): void {\n    this.#send(element)",
-    props: PIPELINES,
+    props: ["out-channel"],
   },
   {
     name: "subtask: the barrier is not sent to the first output",
