@@ -20,7 +20,7 @@ interface Held {
 
 /** One subtask with a store, timers, and a value: what it does with its snapshots is what actors/subtask.ts does. */
 class Worker {
-  readonly store = new HeapKeyedStore<Held>(KEY_GROUPS, { name: "held", trackChanges: true, loggedTogether: 2 })
+  readonly store = new HeapKeyedStore<Held>(KEY_GROUPS, { name: "held", trackChanges: true, loggedTogether: 1 })
   readonly timers = new TimerQueue<string>(keyIdentity)
   readonly parts = new PartChain()
   readonly log = new ChangeLog(OPERATOR, this.store)
