@@ -34,7 +34,6 @@ const LOGGED_TOGETHER = 256
  * - Time is cut in epochs, and every entry carries the one in which it was last touched; a capture begins a new one. While it
  *   runs, an entry of an earlier epoch is handed over before it is touched for the first time. Objects are touched by `get`
  *   too, since they may change in place; so they count as changed.
- *
  * - What is touched, and was not in the epoch before, is logged soon after when there is a log: while it is in the caches. A capture
  *   would have to wait for memory for each key and value. What is touched in every epoch is near anyway, and would be written twice.
  *
