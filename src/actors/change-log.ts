@@ -10,8 +10,6 @@ export interface LoggedChanges {
   readonly isWhole: boolean
 }
 
-/** What is logged together is of several key groups: nobody looks at which. */
-const ANY = 1
 /** Beyond, what changes waits for the next capture, as if there were no log: checkpoints may be far apart. */
 const MAX_BYTES = 8 * 1024 * 1024
 
@@ -34,7 +32,8 @@ export class ChangeLog implements ChangeSink {
       this.#blocks.push(block)
       this.#bytes += block.bytes.length
     }
-    this.#encoding = new TableBlocks({ operatorId, table, kind: "changes", keyGroups: ANY, add })
+    // What is logged together is of several key groups.
+    this.#encoding = new TableBlocks({ operatorId, table, kind: "changes", add })
     table.logTo!(this)
   }
 

@@ -3,7 +3,7 @@ import { hashKey, type Key, type TableEntry } from "../state/index.ts"
 
 /** Entries of one table, gathered to be encoded together: those deleted, and those with a value. */
 export interface EntryBatch {
-  /** Of all of them; none where they are known to be of several key groups. */
+  /** Of all of them; none where nobody asks for their key groups. */
   readonly keyHashes: number[]
   readonly deletedKeys: Key[]
   readonly deletedNamespaces: (number | null)[]

@@ -7,7 +7,8 @@ export interface TableBlocksOptions {
   readonly operatorId: string
   readonly table: StateTable
   readonly kind: CaptureKind
-  readonly keyGroups: number
+  /** Undefined: blocks do not say whether they are of one group alone. */
+  readonly keyGroups?: number
   /** Takes a block of encoded entries. */
   add(block: BlockInput): void
 }
@@ -77,7 +78,7 @@ export class TableBlocks {
     add({
       operatorId,
       table: table.name,
-      keyGroup: groupOf(batch.keyHashes, keyGroups),
+      keyGroup: keyGroups === undefined ? undefined : groupOf(batch.keyHashes, keyGroups),
       entries,
       bytes,
       kind: kind === "all" ? "full" : "delta",
@@ -112,7 +113,6 @@ export function gather(batch: EntryBatch, { keyHash, key, namespace, deleted }: 
 
 /** The key group of all these hashes. A block of one group says so, and is skipped by readers of others; one of several is read by all. */
 function groupOf(keyHashes: readonly number[], keyGroups: number): number | undefined {
-  if (keyHashes.length === 0) return undefined
   const group = keyGroupOf(keyHashes[0]!, keyGroups)
   return keyHashes.every((keyHash) => keyGroupOf(keyHash, keyGroups) === group) ? group : undefined
 }
