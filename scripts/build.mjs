@@ -10,8 +10,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..")
 const dist = join(root, "dist")
 const stamp = join(dist, ".built")
 
-/** Loaded by the command and by worker threads, by their paths. */
+/** Loaded by the command and by the threads' entry, by their paths. */
 const ENTRIES = ["cli/main", "actors/host"]
+/** What the threads' pool requires. */
+const THREAD_ENTRY = "actors/thread"
 /** Not for users: what the scripts, and the tests that need threads, load from dist/. */
 const INTERNALS = [
   "actors/load-pipeline",
@@ -61,6 +63,15 @@ if (!existsSync(stamp) || statSync(stamp).mtimeMs < sourcesMs) {
     platform: "node",
     target: "node20",
     // No source maps: Node would read and parse them all at every start, in every thread. Chunks name their sources.
+    logLevel: "warning",
+  })
+  await build({
+    absWorkingDir: root,
+    entryPoints: [`src/${THREAD_ENTRY}.cts`],
+    outfile: `dist/${THREAD_ENTRY}.cjs`,
+    format: "cjs",
+    platform: "node",
+    target: "node20",
     logLevel: "warning",
   })
   if (readFileSync(join(dist, "index.js"), "utf8").includes("import.meta.url")) {

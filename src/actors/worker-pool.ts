@@ -26,7 +26,7 @@ export class WorkerPool {
     this.#workers = options.workers
     this.#pool = new Piscina({
       // A file of its own, wherever the build put this module.
-      filename: new URL("../../dist/actors/host.js", import.meta.url).href,
+      filename: new URL("../../dist/actors/thread.cjs", import.meta.url).href,
       minThreads: options.workers,
       maxThreads: options.workers,
       concurrentTasksPerWorker: 1,
