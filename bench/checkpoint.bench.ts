@@ -3,7 +3,7 @@
  * incremental one cost what changed, or what there is?
  * Topologies: the flights job of examples/ over four times its data, one half-year after the other (real size only); generate -> keyBy -> process with 1,000,000 keys, of which
  * 10,000 take nine updates in ten, -> files; one store of 1,000,000 keys by itself. 2 workers.
- * Baseline: the same jobs without checkpoints, in turn. Outputs are compared. Of seven pairs of runs those five count in which the
+ * Baseline: the same jobs without checkpoints, in turn, each run in a process of its own. Outputs are compared. Of seven pairs of runs those five count in which the
  * machine's host took least of its processors for others, where Linux tells: it was seen to take three tenths, and books it to whoever ran.
  * Both cores are busy in the flights job, so what is lost there is processor time: that of the whole process stands beside the
  * wall-clock time, which other programs on the machine change more.
@@ -11,43 +11,32 @@
  * thread's processor time (wall-clock time would measure the other programs on the machine); bytes for 1 % changed < 3 % of
  * those for all.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { crc32 } from "node:zlib"
-import { type RunOptions, run } from "millrace"
 import { SubtaskSnapshot } from "../src/actors/subtask-snapshot.ts"
 import { PartWriter } from "../src/snapshot/store/index.ts"
 import { realDisk } from "../src/snapshot/store/real-disk.ts"
 import { HeapKeyedStore, hashKey } from "../src/state/index.ts"
 import { type Bench, type BenchContext, check, median } from "./bench.ts"
+import { inChild } from "./in-child.ts"
+import type { CheckpointedJob, CheckpointedRun } from "./pipelines/checkpointed-run.ts"
 import { stolenMs } from "./stolen-time.ts"
 
-const FLIGHTS = fileURLToPath(new URL("../examples/airport-delays.ts", import.meta.url))
 const FLIGHTS_DATA = fileURLToPath(new URL("../node_modules/vega-datasets/data/flights-3m.parquet", import.meta.url))
-const KEYED = fileURLToPath(new URL("./pipelines/keyed-state.ts", import.meta.url))
+const RUN = new URL("./pipelines/checkpointed-run.ts", import.meta.url)
 /** Of which the five quietest count. */
 const PAIRS = 7
 const QUIET_PAIRS = 5
 const MAX_LOSS = 0.05
 const MAX_PAUSE_MS = 20
 
-interface Reading {
-  readonly ms: number
-  /** Of the whole process, from the start of the job to its end. */
-  readonly cpuMs: number
-  readonly gapMs: number
-  readonly gapCpuMs: number
-  readonly checkpoints: number
-  readonly output: string
-}
-
 const bench: Bench = async (context) => {
   const dir = mkdtempSync(join(tmpdir(), "millrace-checkpoint-bench-"))
   try {
     await costs(dir, context)
-    await keyedJob(dir, context)
+    await keyedJob(context)
     if (!context.smoke) await flightsJob(dir, context)
   } finally {
     rmSync(dir, { recursive: true, force: true })
@@ -58,9 +47,7 @@ const bench: Bench = async (context) => {
 async function flightsJob(dir: string, context: BenchContext): Promise<void> {
   const input = join(dir, "flights.parquet")
   await writeFlights(input, HALF_YEARS)
-  const pairs = await inTurn(PAIRS, (checkpointed) =>
-    runJob(dir, checkpointed, FLIGHTS, (out) => ({ params: { input, out } }), ["hourly", "worst"]),
-  )
+  const pairs = await inTurn(PAIRS, { name: "flights", input })
   report("flights", pairs, context)
 }
 
@@ -80,16 +67,11 @@ async function writeFlights(path: string, times: number): Promise<void> {
   }
 }
 
-async function keyedJob(dir: string, context: BenchContext): Promise<void> {
+async function keyedJob(context: BenchContext): Promise<void> {
   const size = context.smoke
     ? { keys: 50_000, updates: 300_000, hot: 500 }
     : { keys: 1_000_000, updates: 6_000_000, hot: 10_000 }
-  const pairs = await inTurn(context.smoke ? 1 : PAIRS, async (checkpointed) => {
-    const notes = new SharedArrayBuffer(32)
-    const reading = await runJob(dir, checkpointed, KEYED, (out) => ({ params: { ...size, out, notes } }), [""])
-    const [gapMs, gapCpuMs, ms] = new Float64Array(notes)
-    return { ...reading, ms: ms!, gapMs: gapMs!, gapCpuMs: gapCpuMs! }
-  })
+  const pairs = await inTurn(context.smoke ? 1 : PAIRS, { name: "keyed-state", ...size })
   const { result } = context
   const name = `${size.keys.toLocaleString("en-US")} keys`
   report(name, pairs, context)
@@ -111,14 +93,15 @@ async function keyedJob(dir: string, context: BenchContext): Promise<void> {
 }
 
 interface Pair {
-  readonly with: Reading
-  readonly without: Reading
+  readonly with: CheckpointedRun
+  readonly without: CheckpointedRun
   /** By the machine's host. */
   readonly stolenMs: number
 }
 
 /** Alternating runs, so that what else the machine does falls on both: those pairs in which its host did least. */
-async function inTurn(times: number, once: (checkpointed: boolean) => Promise<Reading>): Promise<Pair[]> {
+async function inTurn(times: number, job: CheckpointedJob): Promise<Pair[]> {
+  const once = (checkpointed: boolean) => inChild<CheckpointedRun>(RUN, { job, checkpointed })
   const pairs: Pair[] = []
   for (let i = 0; i < times; i++) {
     const beforeMs = stolenMs()
@@ -152,59 +135,6 @@ function report(name: string, pairs: readonly Pair[], context: BenchContext): vo
   context.result({ variant, metric: "more time", unit: "%", readings: more("ms"), atMost: 100 * MAX_LOSS })
   context.result({ variant, metric: "more CPU time", unit: "%", readings: more("cpuMs") })
 }
-
-async function runJob(
-  dir: string,
-  checkpointed: boolean,
-  module: string,
-  options: (out: string) => RunOptions,
-  folders: readonly string[],
-): Promise<Reading> {
-  const out = join(dir, "out")
-  rmSync(out, { recursive: true, force: true })
-  let checkpoints = 0
-  const before = process.cpuUsage()
-  const job = await run(module, {
-    workers: 2,
-    ...options(out),
-    ...(checkpointed ? { checkpoint: { directory: join(dir, "checkpoints"), every: "1s" } } : {}),
-    onEvent: (event) => {
-      if (event.type === "checkpoint") checkpoints += 1
-      if (event.type === "warning") throw event.error
-    },
-  })
-  const { durationMs } = await job.done
-  const { user, system } = process.cpuUsage(before)
-  const output = digestOf(
-    folders.flatMap((folder) =>
-      readdirSync(join(out, folder))
-        .filter((file) => file.startsWith("part-"))
-        .map((file) => join(out, folder, file)),
-    ),
-  )
-  return { ms: durationMs, cpuMs: (user + system) / 1000, gapMs: 0, gapCpuMs: 0, checkpoints, output }
-}
-
-/** Of the lines of these files in any order: how many, their bytes, and the sum of their checksums. */
-function digestOf(files: readonly string[]): string {
-  let lines = 0
-  let size = 0
-  let sum = 0
-  for (const file of files) {
-    const bytes = readFileSync(file)
-    for (let start = 0; start < bytes.length; ) {
-      const end = bytes.indexOf(LINE_FEED, start)
-      const line = bytes.subarray(start, end === -1 ? bytes.length : end)
-      lines += 1
-      size += line.length
-      sum = (sum + crc32(line)) % 2 ** 48
-      start += line.length + 1
-    }
-  }
-  return `${lines} lines, ${size} bytes, ${sum}`
-}
-
-const LINE_FEED = 10
 
 async function costs(dir: string, { smoke, result }: BenchContext): Promise<void> {
   const keys = smoke ? 50_000 : 1_000_000

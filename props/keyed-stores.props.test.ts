@@ -151,11 +151,12 @@ function live({ keys, keyGroups, backend, steps }: History, met: Met): void {
   let logIsFull = false
   const logChanges = (): void => {
     store.logTo?.({
-      put: (of, value) => {
-        const entry = { keyHash: hashKey(of), key: of, namespace: null, value, deleted: false }
-        log.push(codec.decode(codec.encode([entry]))[0] as TableEntry)
+      put: (keys, values) => {
+        for (const [at, of] of keys.entries()) {
+          const entry = { keyHash: hashKey(of), key: of, namespace: null, value: values[at], deleted: false }
+          log.push(codec.decode(codec.encode([entry]))[0] as TableEntry)
+        }
       },
-      seal: () => undefined,
       get full() {
         return logIsFull
       },

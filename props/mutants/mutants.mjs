@@ -513,7 +513,7 @@ export const MUTANTS = [
   {
     name: "subtask: changes that could not be logged are left out of the next checkpoint",
     file: "src/actors/subtask.ts",
-    find: " || this.#logs.some((log) => !log.isWhole)",
+    find: " || !this.#logs.every((log) => log.finish())",
     replace: "",
     props: ["subtask-shares"],
   },

@@ -77,11 +77,11 @@ describe("ChangeLog", () => {
     const { store, log } = newStore()
     set(store, "a", () => 1)
     store.logChanges()
-    expect(log.isWhole).toBe(false)
+    expect(log.finish()).toBe(false)
     const taken = log.take()
-    expect(log.isWhole).toBe(true)
+    expect(log.finish()).toBe(true)
     log.putBack(taken)
-    expect(log.isWhole).toBe(false)
+    expect(log.finish()).toBe(false)
   })
 
   test("takes 8 MiB, and then leaves all to the capture", () => {

@@ -43,25 +43,41 @@ export class EntryEncoder {
   readonly #keys = new RecordCodec()
   readonly #namespaces = new RecordCodec()
   readonly #values = new RecordCodec()
+  #gathered = 0
 
-  /** @throws {EngineError} RECORD_NOT_SERIALIZABLE */
+  /**
+   * Takes entries without namespaces that `encode` writes with its own, before them.
+   *
+   * @returns whether their values may change from now on; if not, `encode` before they do
+   * @throws {EngineError} RECORD_NOT_SERIALIZABLE: then it is of no more use
+   */
+  gather(keys: readonly Key[], values: readonly unknown[]): boolean {
+    const [isValueKept, isKeyKept] = [this.#values.gather(values), this.#keys.gather(keys)]
+    this.#gathered += keys.length
+    return isValueKept && isKeyKept
+  }
+
+  /** @throws {EngineError} RECORD_NOT_SERIALIZABLE: what was gathered before is lost then */
   encode({ deletedKeys, deletedNamespaces, keys, namespaces, values }: EntryBatch): Uint8Array<ArrayBuffer> {
     const hasNamespaces = !(namespaces.every(isNull) && deletedNamespaces.every(isNull))
     // Values first: they alone may be refused, and then nothing else has been prepared.
-    let bound = HEAD_BYTES + prepare(this.#values, values)
-    bound += prepare(this.#deletedKeys, deletedKeys) + prepare(this.#keys, keys)
+    const set = this.#gathered + keys.length
+    let bound = HEAD_BYTES + (set === 0 ? 0 : prepare(this.#values, values) + prepare(this.#keys, keys))
+    if (deletedKeys.length > 0) bound += prepare(this.#deletedKeys, deletedKeys)
     if (hasNamespaces) {
-      bound += prepare(this.#deletedNamespaces, deletedNamespaces) + prepare(this.#namespaces, namespaces)
+      if (deletedKeys.length > 0) bound += prepare(this.#deletedNamespaces, deletedNamespaces)
+      if (keys.length > 0) bound += prepare(this.#namespaces, namespaces)
     }
+    this.#gathered = 0
     const sink = scratchOf(bound)
     sink.put32(deletedKeys.length)
-    sink.put32(keys.length)
+    sink.put32(set)
     sink.put32(hasNamespaces ? 1 : 0)
     if (deletedKeys.length > 0) {
       write(this.#deletedKeys, sink)
       if (hasNamespaces) write(this.#deletedNamespaces, sink)
     }
-    if (keys.length > 0) {
+    if (set > 0) {
       write(this.#keys, sink)
       if (hasNamespaces) write(this.#namespaces, sink)
       write(this.#values, sink)
@@ -76,7 +92,7 @@ function isNull(namespace: number | null): boolean {
 
 /** @returns how many bytes it takes at most */
 function prepare(column: RecordCodec, cells: readonly unknown[]): number {
-  return cells.length === 0 ? 0 : FRAME_BYTES + column.prepare(cells)
+  return FRAME_BYTES + column.prepare(cells)
 }
 
 function write(column: RecordCodec, sink: ByteCursor): void {

@@ -110,8 +110,13 @@ export class SubtaskSnapshot {
     return this.#options.standsAlone
   }
 
-  /** Hands over some more entries. @returns true when it did something @throws what made the snapshot fail */
-  step(): boolean {
+  /**
+   * Hands over some more entries.
+   * @param hasTime for milliseconds, and not for one at most
+   * @returns true when it did something
+   * @throws what made the snapshot fail
+   */
+  step(hasTime = true): boolean {
     if (this.#failure !== undefined) throw this.#failure.error
     if (this.#done) return false
     const copied = this.#copyInFlight()
@@ -121,7 +126,7 @@ export class SubtaskSnapshot {
       return copied
     }
     const waits = this.#waitingBytes > MAX_WAITING_BYTES
-    if (!waits && next.step()) this.#captures.shift()
+    if (!waits && next.step(hasTime)) this.#captures.shift()
     if (!this.#writing) this.#writeOn()
     return !waits || copied
   }

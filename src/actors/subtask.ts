@@ -215,7 +215,7 @@ export class Subtask {
     this.#capturedLast = false
     if (this.#capture === undefined || passes) return false
     const startMs = this.#options.now()
-    const moved = this.#advanceCapture(this.#capture)
+    const moved = this.#advanceCapture(this.#capture, !firing)
     this.#captureMs = this.#options.now() - startMs
     this.#capturedLast = moved
     return moved
@@ -517,16 +517,16 @@ export class Subtask {
   }
 
   #kindOfCapture(): CaptureKind {
-    if (!this.#options.incremental || this.#logs.some((log) => !log.isWhole)) return "all"
+    if (!this.#options.incremental || !this.#logs.every((log) => log.finish())) return "all"
     return this.#parts.next(heldEntries(this.#chain))
   }
 
   /** Writes some more of the snapshot; acknowledges when it is durable. @returns true when it did something */
-  #advanceCapture(capture: Capture): boolean {
+  #advanceCapture(capture: Capture, hasTime: boolean): boolean {
     const { checkpointId, snapshot, input, watermarkMs } = capture
     let moved: boolean
     try {
-      moved = snapshot.step()
+      moved = snapshot.step(hasTime)
     } catch (error) {
       // A checkpoint that fails is no failure of the job.
       snapshot.cancel()

@@ -7,8 +7,7 @@ export interface TableBlocksOptions {
   readonly operatorId: string
   readonly table: StateTable
   readonly kind: CaptureKind
-  /** Undefined: blocks do not say whether they are of one group alone. */
-  readonly keyGroups?: number
+  readonly keyGroups: number
   /** Takes a block of encoded entries. */
   add(block: BlockInput): void
 }
@@ -78,7 +77,7 @@ export class TableBlocks {
     add({
       operatorId,
       table: table.name,
-      keyGroup: keyGroups === undefined ? undefined : groupOf(batch.keyHashes, keyGroups),
+      keyGroup: groupOf(batch.keyHashes, keyGroups),
       entries,
       bytes,
       kind: kind === "all" ? "full" : "delta",

@@ -8,6 +8,8 @@ export interface CellKind {
   readonly count: number
   /** Gathers from `from` on as long as they are of this kind. @returns the first row that is not, or `to` */
   gather(cells: readonly unknown[], from: number, to: number): number
+  /** Whether what was gathered is kept as it was then, whatever becomes of the cells. */
+  readonly isKept: boolean
   /** All are gathered: decides how to write them. */
   settle(): void
   /** How they are written. Settles down: kinds grow, as they are met, and hardly ever shrink. */
@@ -25,6 +27,7 @@ export interface ShapeWatch {
 }
 
 export class NumberCells implements CellKind {
+  readonly isKept = true
   readonly #watch: ShapeWatch
   count = 0
   /** Those gathered. Whoever gathers into it directly makes room first. */
@@ -133,6 +136,7 @@ const MAX_REST = 512
 const MAX_WORDS = 0x10000
 
 export class StringCells implements CellKind {
+  readonly isKept = true
   readonly shape = Kind.STRING
   count = 0
   /** Those gathered: `count` of them count. Whoever gathers into it directly sets that before `settle`. */
@@ -246,6 +250,7 @@ function unitsOf(strings: readonly string[], count: number): number {
 
 /** Cells that are a byte each: the same value in all rows, or one of two. */
 export class ByteCells implements CellKind {
+  readonly isKept = true
   readonly shape: Kind
   readonly #zero: unknown
   readonly #one: unknown
@@ -294,6 +299,7 @@ export class ByteCells implements CellKind {
 }
 
 export class DateCells implements CellKind {
+  readonly isKept = true
   readonly shape = Kind.DATE
   readonly #times: number[] = []
 
@@ -353,6 +359,10 @@ export class OtherCells implements CellKind {
   gather(cells: readonly unknown[], from: number, to: number): number {
     for (let row = from; row < to; row++) this.#cells.push(cells[row])
     return to
+  }
+
+  get isKept(): boolean {
+    return this.#cells.length === 0
   }
 
   settle(): void {

@@ -29,7 +29,7 @@ export interface ColumnOptions {
 /**
  * A column of cells that have, batch for batch, the same few kinds: learns them, and writes each kind in its own way.
  *
- * `gather`, `settle`, `write`, `clear`: in this order for each batch. Nothing is kept of a batch but its kinds.
+ * `gather`, once or more, `settle`, `write`, `clear`: in this order for each batch. Nothing is kept of a batch but its kinds.
  */
 export class Column {
   readonly #options: ColumnOptions
@@ -58,15 +58,16 @@ export class Column {
     return kind
   }
 
-  /** @throws nothing: what cannot be written shows in `settle` */
+  /** Gathers the first `count` cells behind those gathered so far. @throws nothing: what cannot be written shows in `settle` */
   gather(cells: readonly unknown[], count: number): void {
-    this.#count = count
+    const base = this.#count
+    this.#count = base + count
     const members = this.#members
     let row = members.length === 1 && this.#other !== 0 ? members[0]!.gather(cells, 0, count) : 0
     if (row === count) return
-    if (this.#tags.length < count) this.#tags = new Uint8Array(2 * count)
-    const tags = this.#tags
-    tags.fill(0, 0, row)
+    const tags = this.#tagsFor(base + count)
+    // While there was one member nobody noted whose they were.
+    if (members.length === 1) tags.fill(0, 0, base + row)
     let tag = 0
     while (row < count) {
       let next = this.#gatherWith(tag, cells, row, count)
@@ -82,9 +83,24 @@ export class Column {
         tag = this.#otherTag()
         next = members[tag]!.gather(cells, row, row + 1)
       }
-      tags.fill(tag, row, next)
+      tags.fill(tag, base + row, base + next)
       row = next
     }
+  }
+
+  #tagsFor(count: number): Uint8Array {
+    if (this.#tags.length < count) {
+      const longer = new Uint8Array(2 * count)
+      longer.set(this.#tags)
+      this.#tags = longer
+    }
+    return this.#tags
+  }
+
+  /** Whether all that was gathered is kept as it was then, whatever becomes of the cells. */
+  get isKept(): boolean {
+    for (const member of this.#members) if (!member.isKept) return false
+    return true
   }
 
   /** What takes everything is asked last. */
@@ -169,6 +185,7 @@ export class Column {
   clear(): void {
     const members = this.#members
     if (members.length === 1) {
+      this.#count = 0
       members[0]!.clear()
       return
     }
@@ -177,6 +194,7 @@ export class Column {
     }
     const wild = !this.#wild && this.#isWild()
     this.#wild ||= wild
+    this.#count = 0
     for (const member of members) member.clear()
     if (wild) this.#keepOnly((tag) => tag === this.#other)
     else this.#keepOnly((tag) => this.#unmet[tag]! < FORGOTTEN_AFTER)

@@ -45,6 +45,10 @@ export class ListCells implements CellKind {
     return true
   }
 
+  get isKept(): boolean {
+    return this.count === 0
+  }
+
   settle(): void {
     this.#items.gather(this.#cells, this.#cells.length)
     this.#items.settle()

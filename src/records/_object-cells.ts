@@ -79,6 +79,10 @@ export class ObjectCells implements CellKind {
     return keys.length === this.#keys.length && keys.every((key, field) => key === this.#keys[field])
   }
 
+  get isKept(): boolean {
+    return this.count === 0 || !this.#direct.includes(undefined)
+  }
+
   settle(): void {
     for (let field = 0; field < this.#keys.length; field++) {
       const direct = this.#direct[field]

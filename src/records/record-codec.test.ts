@@ -99,4 +99,14 @@ describe("RecordCodec", () => {
     expect(codec.decode(codec.encode([record]))).toStrictEqual([record])
     expect("ran" in globalThis).toBe(false)
   })
+
+  it("knows whose cells those are that it gathered before it met another kind, also a kind that it had forgotten", () => {
+    const codec = new RecordCodec()
+    codec.encode([1, "a", "b", "c"])
+    // Batches without text, until it has forgotten that there was some.
+    for (let batch = 0; batch < 100; batch++) codec.encode([1])
+    codec.gather([1, 2, 3])
+    codec.gather([4, "d"])
+    expect(codec.decode(codec.encode(["e", 5]))).toEqual([1, 2, 3, 4, "d", "e", 5])
+  })
 })

@@ -29,30 +29,47 @@ export class RecordCodec implements ValueCodec {
   readonly #check = new SampledCheck()
   readonly #watch = { changed: true }
   readonly #column = new Column({ any: others, watch: this.#watch, depth: 0 })
+  /** Gathered so far. */
   #count = 0
-  /** Something is gathered that was not written. */
+  /** They were to be written. Those that were not are forgotten. */
   #prepared = false
   #shapeText = ""
   #shapeBytes = new Uint32Array(0)
   #reader: ColumnReader | undefined
   #readerShape = new Uint32Array(0)
 
-  prepare(values: readonly unknown[]): number {
+  /**
+   * Takes values that `prepare` has written with its own, before them.
+   *
+   * @returns whether they may change from now on; if not, `prepare` before they do
+   * @throws {EngineError} RECORD_NOT_SERIALIZABLE for what a look at some of them finds: then it has taken none
+   */
+  gather(values: readonly unknown[]): boolean {
     this.#check.check(values)
+    if (this.#prepared) this.#forget()
+    this.#column.gather(values, values.length)
+    this.#count += values.length
+    return this.#column.isKept
+  }
+
+  prepare(values: readonly unknown[]): number {
+    this.gather(values)
     const column = this.#column
-    if (this.#prepared) column.clear()
-    this.#prepared = true
     try {
-      column.gather(values, values.length)
       column.settle()
     } catch (error) {
-      column.clear()
-      this.#prepared = false
+      this.#forget()
       throw explainRefusal(error, values)
     }
-    this.#count = values.length
+    this.#prepared = true
     if (this.#watch.changed) this.#nameShape()
     return 8 + 4 * this.#shapeBytes.length + 8 + column.bound
+  }
+
+  #forget(): void {
+    this.#column.clear()
+    this.#prepared = false
+    this.#count = 0
   }
 
   write(sink: ByteCursor): void {
@@ -62,8 +79,7 @@ export class RecordCodec implements ValueCodec {
     sink.u32[at + 1] = shape.length
     for (let index = 0; index < shape.length; index++) sink.u32[at + 2 + index] = shape[index]!
     this.#column.write(sink)
-    this.#column.clear()
-    this.#prepared = false
+    this.#forget()
   }
 
   read(source: ByteCursor, count: number): unknown[] {

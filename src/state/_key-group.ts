@@ -42,8 +42,6 @@ export class KeyGroup<V> {
   changed: number[] = []
   /** The same as the last capture found it. */
   taken: number[] = []
-  /** Slots to be logged, where that is done: touched since, and not for a while before. They are not in `changed`. */
-  recent: number[] = []
   /** Keys deleted since the last capture, and before it, that an earlier one may hold. */
   gone: Key[] = []
   takenGone: Key[] = []
@@ -89,9 +87,14 @@ export class KeyGroup<V> {
     this.#cells[3 * slot + 2] = epoch
   }
 
+  /** Whether the next key that is added may move slots. */
+  get isFull(): boolean {
+    return this.slots === this.#hashes.length
+  }
+
   /** Adds a key that `find` did not find. @returns its slot */
   add(key: Key, hash: number, value: V, epoch: number): number {
-    if (this.slots === this.#hashes.length) this.#makeRoom()
+    if (this.isFull) this.#makeRoom()
     const slot = this.slots++
     this.#cells.push(ownKey(key), value, epoch)
     this.#hashes[slot] = hash
@@ -164,7 +167,6 @@ export class KeyGroup<V> {
       slots.map((slot) => moved[slot]!).filter((slot) => slot !== NOWHERE)
     this.changed = follow(this.changed)
     this.taken = follow(this.taken)
-    this.recent = follow(this.recent)
     this.#fillTable(this.#table.length)
   }
 

@@ -1,4 +1,5 @@
 import { invariant } from "../errors/index.ts"
+import { newCells } from "../records/index.ts"
 import { BORN, EPOCH_STEP, LOADED, LOGGED } from "./_epochs.ts"
 import { HeapCapture } from "./_heap-capture.ts"
 import { KeyGroup, NOWHERE } from "./_key-group.ts"
@@ -15,14 +16,14 @@ export interface HeapKeyedStoreOptions<V> {
   readonly codec?: StateCodec<V> | undefined
   /** Whether "changes" can be captured. */
   readonly trackChanges?: boolean
-  /** Entries that are logged together. Default 256 */
+  /** Entries that are logged together. Default 64 */
   readonly loggedTogether?: number
 }
 
 /** Of no key. */
 const NO_HASH = -1
 /** Few enough to be in the caches still. */
-const LOGGED_TOGETHER = 256
+const LOGGED_TOGETHER = 64
 
 /**
  * Keyed state on the JavaScript heap: a hash table per key group, so that growing is the work of some microseconds at a time,
@@ -49,9 +50,13 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
   readonly #loggedTogether: number
   #capture: HeapCapture<V> | undefined
   #log: ChangeSink | undefined
-  /** Groups with slots to be logged, and how many these are. */
-  #recent: KeyGroup<V>[] = []
-  #recentSlots = 0
+  /**
+   * Slots to be logged, each with its group: touched since the last time, and not for a while before. They are in no group's `changed`.
+   * `#recent` of them count: the arrays stay as they are.
+   */
+  readonly #recentGroups = newCells<KeyGroup<V>>()
+  readonly #recentSlots: number[] = []
+  #recent = 0
   /** Whether touches matter to anyone: changes are tracked, or a capture runs. */
   #watched: boolean
   /** The present one. */
@@ -100,6 +105,8 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
     const slot = group.find(key, keyHash | 0)
     if (slot === NOWHERE) {
       this.#lastHash = NO_HASH
+      // Slots may move.
+      if (group.isFull) this.#captureRecent()
       const added = group.add(key, keyHash | 0, value, this.#epoch + BORN)
       // Where keys went, one of them may have come back: its deletion must be told before.
       if (this.#tracks) this.#noteChange(group, added, this.#log !== undefined && group.gone.length === 0)
@@ -194,25 +201,31 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
   }
 
   logChanges(): void {
-    if (this.#recentSlots < this.#loggedTogether) return
+    const recent = this.#recent
+    if (recent < this.#loggedTogether) return
     const log = this.#log!
     if (log.full) {
       this.#captureRecent()
       return
     }
     const epoch = this.#epoch - EPOCH_STEP + LOGGED
-    for (const group of this.#recent) {
-      for (const slot of group.recent) {
-        const key = group.keyOf(slot)
-        if (key === undefined) continue
-        log.put(key, group.valueOf(slot))
-        group.setEpoch(slot, epoch)
-      }
-      group.recent = []
+    const keys = newCells<Key>(recent)
+    const values = newCells<V>(recent)
+    let count = 0
+    for (let at = 0; at < recent; at++) {
+      const group = this.#recentGroups[at]!
+      const slot = this.#recentSlots[at]!
+      const key = group.keyOf(slot)
+      // It has gone.
+      if (key === undefined) continue
+      keys[count] = key
+      values[count++] = group.valueOf(slot)
+      group.setEpoch(slot, epoch)
     }
-    log.seal()
-    this.#recent = []
-    this.#recentSlots = 0
+    keys.length = count
+    values.length = count
+    this.#recent = 0
+    log.put(keys, values)
   }
 
   load(entry: TableEntry): void {
@@ -256,18 +269,14 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
       group.changed.push(slot)
       return
     }
-    if (group.recent.length === 0) this.#recent.push(group)
-    group.recent.push(slot)
-    this.#recentSlots += 1
+    const at = this.#recent++
+    this.#recentGroups[at] = group
+    this.#recentSlots[at] = slot
   }
 
   /** What has not been logged is captured. */
   #captureRecent(): void {
-    for (const group of this.#recent) {
-      for (const slot of group.recent) group.changed.push(slot)
-      group.recent = []
-    }
-    this.#recent = []
-    this.#recentSlots = 0
+    for (let at = 0; at < this.#recent; at++) this.#recentGroups[at]!.changed.push(this.#recentSlots[at]!)
+    this.#recent = 0
   }
 }

@@ -65,11 +65,10 @@ export interface EntrySink {
   put(entry: TableEntry): void
 }
 
-/** Takes what changes between two captures: some entries, and then `seal`. */
+/** Takes what changes between two captures. */
 export interface ChangeSink {
   /** Whether it takes no more for now: changes are then left to the next capture. */
   readonly full: boolean
-  put(key: Key, value: unknown): void
-  /** The values of the entries put may change from now on. */
-  seal(): void
+  /** Takes over the arrays, of equal length. The values themselves may change when it has returned. */
+  put(keys: Key[], values: unknown[]): void
 }
