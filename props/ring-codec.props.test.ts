@@ -136,9 +136,9 @@ describe("codec laws", () => {
   it("ST-5 what was gathered in parts is written as it was then, where the codec says that it may change", () => {
     let kept = 0
     let looked = 0
-    const codec = new RecordCodec()
     fc.assert(
       fc.property(fc.array(batch, { minLength: 1, maxLength: 4 }), batch, (parts, rest) => {
+        const codec = new RecordCodec()
         const expected: unknown[] = []
         const decode = (): unknown[] => new RecordCodec().decode(codec.encode([]))
         for (const part of parts) {

@@ -511,6 +511,13 @@ export const MUTANTS = [
     props: ["subtask-shares"],
   },
   {
+    name: "codec: parts of a record that may change count as kept",
+    file: "src/records/_object-cells.ts",
+    find: "return this.count === 0 || !this.#direct.includes(undefined)",
+    replace: "return true",
+    props: ["ring-codec"],
+  },
+  {
     name: "subtask: changes that could not be logged are left out of the next checkpoint",
     file: "src/actors/subtask.ts",
     find: " || !this.#logs.every((log) => log.finish())",
