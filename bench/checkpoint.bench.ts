@@ -209,7 +209,7 @@ async function costs(dir: string, { smoke, result }: BenchContext): Promise<void
 export default bench
 
 const SPREAD =
-  "single pairs differ by more than the bound with what else the machine does, as the spread tells; quiet ones had 0.6, 3.3 and 4.4 %, much of it code that is compiled once: docs/design/005-incremental-checkpoints.md"
+  "single pairs differ by more than the bound with what else the machine does, as the spread tells; part of it is code that is compiled once per run: docs/design/005-incremental-checkpoints.md"
 const CHANGED =
   "tens of thousands of keys change in each second; each is encoded, and records and captures drive each other's data out of the caches: docs/design/005-incremental-checkpoints.md"
 export const reasons = {
