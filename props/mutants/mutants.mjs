@@ -546,6 +546,13 @@ export const MUTANTS = [
     props: PIPELINES,
   },
   {
+    name: "plan: a sink that writes over is dealt records in turn",
+    file: "src/plan/planner.ts",
+    find: 'return byKey ? "hash" : "rebalance"',
+    replace: 'return byKey ? "rebalance" : "rebalance"',
+    props: ["upserts"],
+  },
+  {
     name: "upsert: of several records of a key the first is kept",
     file: "src/connectors/sinks/upsert-sink.ts",
     find: "      entries.delete(key)\n",

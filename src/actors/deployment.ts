@@ -185,7 +185,7 @@ async function buildSubtask(
   const operators = await Promise.all(
     vertex.operators.map((operator) => createOperator(operator, options, vertex, subtask)),
   )
-  const isKeyed = plan.edges.some((edge) => edge.to === vertex.index && edge.keyOf !== undefined)
+  const isKeyed = vertex.operators[0]!.node.inputs.some((input) => input.keyOf !== undefined)
   const chain = new Chain({
     vertex,
     subtask,

@@ -204,7 +204,7 @@ export function examplePlan(given: Partial<PhysicalPlan> = {}): PhysicalPlan {
       vertex(3, 1, [operator("sink", "late")]),
     ],
     edges: [
-      edge(0, 0, 2, { fromOperator: 1, exchange: "hash", keyed: true }),
+      edge(0, 0, 2, { fromOperator: 1, exchange: "hash" }),
       edge(1, 2, 1, { fromOperator: 1, exchange: "rebalance" }),
       edge(2, 2, 3, { fromOperator: 0, exchange: "rebalance", side: "late" }),
     ],
@@ -239,7 +239,6 @@ function edge(id: number, from: number, to: number, given: Partial<Edge>): Edge 
     fromOperator: 0,
     side: undefined,
     exchange: "forward",
-    keyed: false,
     keyOf: undefined,
     ...given,
   }

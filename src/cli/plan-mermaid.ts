@@ -14,8 +14,8 @@ function shape(vertex: Vertex): string {
   return vertex.operators[0]?.kind === "source" ? `([${label}])` : `[${label}]`
 }
 
-function edgeLabel({ exchange, keyed, side }: Edge): string {
-  const how = exchange === "hash" && keyed ? "hash by key" : exchange
+function edgeLabel({ exchange, side }: Edge): string {
+  const how = exchange === "hash" ? "hash by key" : exchange
   return side === undefined ? how : `${escaped(side)}: ${how}`
 }
 

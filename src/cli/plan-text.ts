@@ -44,7 +44,7 @@ function edgeLine(plan: PhysicalPlan, edge: Edge, paint: Paint): string {
   const last = plan.vertices[edge.from]?.operators.at(-1)
   const from =
     edge.side === undefined ? (producer === last ? "" : `${producer?.id}: `) : `${edge.side} of ${producer?.id}: `
-  const how = `${edge.exchange}${edge.exchange === "hash" && edge.keyed ? " by key" : ""}`
+  const how = `${edge.exchange}${edge.exchange === "hash" ? " by key" : ""}`
   return `  ${from}${paint("cyan", `=${how}=>`)} ${to?.id} x${to?.parallelism}`
 }
 

@@ -11,6 +11,11 @@ export interface Sink<T> {
    * key. Left out: it does not.
    */
   readonly kind?: SinkKind
+  /**
+   * Of a sink that writes over: what a record replaces the one before under. Where the sink's subtasks are not those of the
+   * operator before it, records are dealt out by it, so that those of a key come in order to one writer.
+   */
+  keyOf?(value: T): string
   /** One writer per subtask, made on its worker. */
   writer(context: SinkContext): SinkWriter<T> | Promise<SinkWriter<T>>
   /** Called once in the main thread before any writer opens: refuse early (no permission, wrong kind of path). */

@@ -34,7 +34,7 @@ export interface Edge {
   readonly fromOperator: number
   readonly side: string | undefined
   readonly exchange: Exchange
-  readonly keyed: boolean
+  /** Of hash edges: what the records go by. */
   readonly keyOf: ((value: unknown) => Key) | undefined
 }
 

@@ -78,6 +78,60 @@ describe("planJob()", () => {
     ])
   })
 
+  describe("a sink that writes over", () => {
+    const OVER: NodeRole = { type: "sink", sink: { kind: "upsert", keyOf: (value) => `${value}` } as Sink<unknown> }
+    const sums = (sink: LogicalNode, reduce: LogicalNode, ...more: LogicalNode[]) => {
+      const job = plan([reduce.inputs[0]!.node, reduce, ...more, sink], { parallelism: 1 })
+      return { job, into: job.edges.filter((edge) => job.vertices[edge.to]!.id === "sink-1") }
+    }
+
+    test("is dealt its records by its key, at another parallelism than the operator before it", () => {
+      const reduce = node("reduce", KEYED, [by(node("source", SOURCE))], { parallelism: 2 })
+      const { job, into } = sums(node("sink", OVER, [reduce], { parallelism: 3 }), reduce)
+      expect(into.map(({ exchange, keyOf: key }) => [exchange, key?.(7)])).toEqual([["hash", "7"]])
+      expect(job.warnings).toEqual([])
+    })
+
+    test("is chained to the operator before it at the same one, and not when there are several", () => {
+      const reduce = node("reduce", KEYED, [by(node("source", SOURCE))], { parallelism: 2 })
+      expect(sums(node("sink", OVER, [reduce], { parallelism: 2 }), reduce).into).toEqual([])
+      const other = node("reduce", KEYED, [by(reduce)], { parallelism: 1 })
+      const both = sums(node("sink", OVER, [reduce, other], { parallelism: 2 }), reduce, other)
+      expect(both.into.map(({ exchange }) => exchange)).toEqual(["hash", "hash"])
+    })
+
+    test.each([
+      [
+        "itself",
+        (reduce: LogicalNode) => node("sink", OVER, [{ ...by(reduce), exchange: "rebalance", keyOf: undefined }]),
+      ],
+      [
+        "without keys of its own",
+        (reduce: LogicalNode) => node("sink", { type: "sink", sink: { kind: "upsert" } as Sink<unknown> }, [reduce]),
+      ],
+    ])("warns when records are dealt out in turn to it: %s", (_, make) => {
+      const reduce = node("reduce", KEYED, [by(node("source", SOURCE))])
+      const sink = make(reduce)
+      sink.parallelism = 2
+      expect(sums(sink, reduce).job.warnings).toEqual([
+        '"sink-1" keeps of each key the record that comes last, and on the way there records of one key may overtake each other: those of "reduce-1" are dealt out in turn to 2 subtasks of "sink-1"; give both the same parallelism, with no .rebalance() or .rescale() between',
+      ])
+    })
+
+    test("warns of an operator on the way, and not of one before the keyed one", () => {
+      const source = node("source", SOURCE)
+      const spread = node("map", PLAIN, [source], { parallelism: 3 })
+      const reduce = node("reduce", KEYED, [by(spread)])
+      const quiet = plan([source, spread, reduce, node("sink", OVER, [reduce])], { parallelism: 1 })
+      expect(quiet.warnings).toEqual([])
+      const wide = node("map", PLAIN, [reduce], { parallelism: 2 })
+      const loud = plan([source, spread, reduce, wide, node("sink", OVER, [wide])], { parallelism: 1 })
+      expect(loud.warnings).toEqual([
+        expect.stringContaining('those of "reduce-1" are dealt out in turn to 2 subtasks of "map-2"'),
+      ])
+    })
+  })
+
   test("an operator that assigns times begins a chain, and what follows needs no time of the source", () => {
     const source = node("source", SOURCE)
     const assign = node("assignTimes", { ...PLAIN, assignsTimes: true } as NodeRole, [source])

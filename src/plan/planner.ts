@@ -1,4 +1,5 @@
 import { closest, EngineError } from "../errors/index.ts"
+import type { Key } from "../state/index.ts"
 import { describeExchange } from "./describe-exchange.ts"
 import type { Exchange, LogicalGraph, LogicalInput, LogicalNode } from "./logical-graph.ts"
 import type { Edge, PhysicalOperator, PhysicalPlan, Vertex } from "./physical-plan.ts"
@@ -62,7 +63,7 @@ export function planJob(graph: LogicalGraph, options: PlanOptions): PhysicalPlan
     workers: options.workers,
     vertices,
     edges,
-    warnings: [...ownWarnings(), ...unreadSides()],
+    warnings: [...ownWarnings(), ...unreadSides(), ...outOfOrder()],
     signature: signatureOf(),
   }
 
@@ -93,8 +94,7 @@ export function planJob(graph: LogicalGraph, options: PlanOptions): PhysicalPlan
           fromOperator: producer.operator,
           side: input.side,
           exchange: exchanges.get(input)!,
-          keyed: input.keyOf !== undefined,
-          keyOf: input.keyOf,
+          keyOf: exchanges.get(input) === "hash" ? (input.keyOf ?? keyOfSink(vertex.operators[0]!.node)) : undefined,
         })
       }
     }
@@ -119,6 +119,30 @@ export function planJob(graph: LogicalGraph, options: PlanOptions): PhysicalPlan
     return warnings
   }
 
+  function outOfOrder(): string[] {
+    return nodes.filter(writesOver).flatMap((sink) => {
+      const dealt = dealtBefore(sink)
+      if (dealt === undefined) return []
+      const { from, to } = dealt
+      return [
+        `"${ids.get(sink)}" keeps of each key the record that comes last, and on the way there records of one key may overtake each other: those of "${ids.get(from)}" are dealt out in turn to ${parallelism.get(to)} subtasks of "${ids.get(to)}"; give both the same parallelism, with no .rebalance() or .rescale() between`,
+      ]
+    })
+  }
+
+  /** Where, behind the last operator that has state by key, records are dealt out in turn to several subtasks. */
+  function dealtBefore(to: LogicalNode): { readonly from: LogicalNode; readonly to: LogicalNode } | undefined {
+    for (const input of to.inputs) {
+      const exchange = exchanges.get(input)!
+      if ((exchange === "rebalance" || exchange === "rescale") && parallelism.get(to)! > 1) {
+        return { from: input.node, to }
+      }
+      const dealt = isSelfKeyed(input.node) ? undefined : dealtBefore(input.node)
+      if (dealt !== undefined) return dealt
+    }
+    return undefined
+  }
+
   function signatureOf(): string {
     const parts = vertices.map(
       (v) => `${v.parallelism}*[${v.operators.map((o) => `${o.kind}:${o.id}<${o.parent}${o.parentSide ?? ""}`)}]`,
@@ -139,6 +163,16 @@ function beginsChain(node: LogicalNode): boolean {
 
 function assignsTimes({ role }: LogicalNode): boolean {
   return role.type === "operator" && role.assignsTimes === true
+}
+
+function writesOver({ role }: LogicalNode): boolean {
+  return role.type === "sink" && role.sink.kind === "upsert"
+}
+
+function keyOfSink({ role }: LogicalNode): ((value: unknown) => Key) | undefined {
+  if (role.type !== "sink" || role.sink.keyOf === undefined) return undefined
+  const { sink } = role
+  return (value) => sink.keyOf!(value)
 }
 
 function isSelfKeyed(node: LogicalNode): boolean {
@@ -302,7 +336,12 @@ function resolveExchange(
   const senders = parallelism.get(input.node)!
   const receivers = parallelism.get(node)!
   if (input.keyOf !== undefined) return "hash"
-  if (input.exchange === "auto") return senders === receivers ? "forward" : "rebalance"
+  if (input.exchange === "auto") {
+    const byKey = keyOfSink(node) !== undefined
+    // Several edges of which some went subtask to subtask and some by key would bring a key to two writers.
+    if (senders === receivers && (!byKey || node.inputs.length === 1)) return "forward"
+    return byKey ? "hash" : "rebalance"
+  }
   if (input.exchange === "forward" && senders !== receivers) {
     throw new EngineError(
       "PLAN_FORWARD_PARALLELISM",

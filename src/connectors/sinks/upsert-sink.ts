@@ -20,12 +20,14 @@ export interface UpsertStore<T, Connection> {
  * older ones first, so that a key may for a moment go back to a value it had since the last checkpoint. In the end each key
  * has its last record.
  *
- * Records of a key must come in order and to one writer: put the sink behind the `keyBy` of that key, at the same parallelism.
+ * Records of a key must come in order: put the sink behind the `keyBy` of that key, with nothing between that deals records
+ * out in turn. At a parallelism of its own it is dealt them by its `key`.
  */
 export function upsertSink<T, Connection>(store: UpsertStore<T, Connection>): Sink<T> {
   return {
     label: store.label,
     kind: "upsert",
+    keyOf: (value) => store.key(value),
     writer: async () => new UpsertWriter(store, await store.connect()),
   }
 }
