@@ -233,7 +233,7 @@ function live({ keys, keyGroups, backend, steps }: History, met: Met): void {
       kind = other
       store = newStore(other, keyGroups)
       log = []
-      for (const entry of chain.flat()) store.load(structuredClone(entry))
+      for (const entry of chain.flat()) store.load(structuredClone(entry), 0)
     }
   }
   cancel()

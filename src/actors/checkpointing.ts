@@ -415,6 +415,7 @@ export class Checkpointing {
         vertexId: vertex,
         subtask,
         finished,
+        watermarkMs: payload.reachedMs,
         parts: payload.parts,
       })),
       sources: [...waiting].map(([vertex, progress]) => {

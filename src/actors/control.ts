@@ -41,7 +41,10 @@ export interface SubtaskShare {
   readonly prepared: PreparedBySink
   /** Where a source's reader stands in the splits that it reads. */
   readonly progress: readonly SplitProgress[]
+  /** What it has handed on. */
   readonly watermarkMs: number
+  /** Where it judges what is late, once what a restore brought back is delivered. */
+  readonly reachedMs: number
   /** For the audit. */
   readonly counts: ChannelCounts
 }

@@ -109,7 +109,7 @@ async function restore(subtasks: readonly Subtask[], task: RestoreTask, options:
     }
     await restoreChain(subtask.chain, task, vertex, subtask.subtask, disk)
     const { input } = subtask
-    if (!task.inFlight || !(input instanceof InputGate)) continue
+    if (!(input instanceof InputGate)) continue
     const channels = inputsOf(plan, vertex, subtask.subtask)
     input.restore(await readInFlight(task, channels, subtask.subtask, disk))
   }

@@ -204,7 +204,7 @@ describe("thousands of windows or timers that are due at once", () => {
       const tables = new Map(restored.chain.tables.map(({ table }) => [table.name, table]))
       for (const { table, bytes } of burst.blocks) {
         if (table === VALUE_TABLE) continue
-        for (const entry of decodeEntries(bytes)) tables.get(table)!.load(entry)
+        for (const entry of decodeEntries(bytes)) tables.get(table)!.load(entry, 0)
       }
       const value = burst.blocks.find(({ table }) => table === VALUE_TABLE)!
       restored.chain.restoreValues("window", [decodeValue(value.bytes)])

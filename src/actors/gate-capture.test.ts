@@ -164,7 +164,7 @@ describe("a gate that goes on from records in flight", () => {
     ),
   })
   const queueOf = (channel: number, ...elements: ConstructorParameters<typeof RestoredQueue>[1]["elements"]) =>
-    new RestoredQueue(placeFrom(channel), { age: 0, account: channel, elements })
+    new RestoredQueue(placeFrom(channel), { age: 0, account: channel, watermarkMs: Number.NEGATIVE_INFINITY, elements })
 
   test("UC-4 delivers them first, and counts them from below zero", () => {
     const { gate, senders } = setUp(0)

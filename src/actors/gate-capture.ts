@@ -93,7 +93,10 @@ export class GateCapture implements InFlightSource {
     }
     this.#restored = restored.map((queue) => {
       this.#saved[queue.account]! += queue.records
-      return { queue, rows: new InFlightRows(queue.place, InFlightKind.RESTORED, queue.age + 1) }
+      const rows = new InFlightRows(queue.place, InFlightKind.RESTORED, queue.age + 1)
+      const timeMs = queue.watermarkMs
+      if (timeMs > Number.NEGATIVE_INFINITY) rows.add(0, { kind: ElementKind.WATERMARK, timeMs })
+      return { queue, rows }
     })
   }
 

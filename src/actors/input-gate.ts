@@ -46,7 +46,8 @@ interface Current {
  * when a capture is due. A batch is released, and its credit returned, when its last record has been taken.
  *
  * Where barriers overtake, `notice` sees those that were announced beside the queues; a `GateCapture` copies what they
- * overtook. What a restore brought back of an earlier one is delivered before anything of the channels (UC-4).
+ * overtook. What a restore brought back of an earlier one is delivered before anything of the channels (UC-4), and judged late
+ * by the watermark that its receiver had, not by that of another subtask whose keys are here now.
  */
 export class InputGate implements SubtaskInput {
   readonly #channels: readonly ChannelReceiver[]
@@ -66,6 +67,8 @@ export class InputGate implements SubtaskInput {
   #turn = 0
   #current: Current | undefined
   #restored: RestoredQueue[] = []
+  /** Where what is restored was judged: no record is handed on before the chain is there. */
+  #restoredMs = Number.NEGATIVE_INFINITY
   readonly #codec = new BatchCodec(new RecordCodec())
   /** Of the checkpoint captured last, while ranges in flight are copied. */
   #capture: GateCapture | undefined
@@ -126,6 +129,7 @@ export class InputGate implements SubtaskInput {
   step(chain: Chain, budget: number): { readonly records: number; readonly moved: boolean } {
     let records = 0
     let moved = false
+    if (chain.watermarkMs < this.#restoredMs) return { records, moved }
     while (records < budget) {
       const current = this.#current
       if (current === undefined) {
@@ -145,7 +149,7 @@ export class InputGate implements SubtaskInput {
       }
       if (chain.blocked) break
     }
-    this.watermarkMs = this.#merger.combinedMs
+    this.watermarkMs = this.#combinedMs
     return { records, moved: moved || records > 0 }
   }
 
@@ -155,6 +159,7 @@ export class InputGate implements SubtaskInput {
     return {
       progress: [],
       received: this.received,
+      owedMs: Math.max(this.#restoredMs, this.#restored.at(-1)?.watermarkMs ?? Number.NEGATIVE_INFINITY),
       ...(capture === undefined ? {} : { inFlight: capture }),
     }
   }
@@ -168,7 +173,7 @@ export class InputGate implements SubtaskInput {
     const holder = this.#merger.holder
     return {
       type: "channels",
-      watermarkMs: this.#merger.combinedMs,
+      watermarkMs: this.#combinedMs,
       channels: this.#channels.map((_, channel) => ({
         channel,
         ...this.#merger.channel(channel),
@@ -188,7 +193,11 @@ export class InputGate implements SubtaskInput {
 
   /** Whether the subtask has to do something before more is taken. */
   #mustStop(): boolean {
-    return this.barrierDue !== undefined || this.#open === 0 || this.#merger.combinedMs !== this.watermarkMs
+    return this.barrierDue !== undefined || this.#open === 0 || this.#combinedMs !== this.watermarkMs
+  }
+
+  get #combinedMs(): number {
+    return Math.max(this.#merger.combinedMs, this.#restoredMs)
   }
 
   /** Takes the next element of any channel, beginning behind the one served last. @returns false when there is none */
@@ -223,6 +232,10 @@ export class InputGate implements SubtaskInput {
   /** Takes the next element of what a restore brought back. */
   #takeRestored(): boolean {
     const queue = this.#restored[0]!
+    if (queue.watermarkMs > this.#restoredMs) {
+      this.#restoredMs = queue.watermarkMs
+      return true
+    }
     const element = queue.shift()
     if (element === undefined) {
       this.#restored.shift()

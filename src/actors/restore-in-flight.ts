@@ -99,8 +99,27 @@ export async function readInFlight(
   disk: Disk,
 ): Promise<readonly RestoredQueue[]> {
   const { checkpointId, keyGroups } = restore
-  return placeInFlight(await readBlocks(restore, channels, disk), channels, { checkpointId, subtask, keyGroups })
+  const blocks = restore.inFlight ? await readBlocks(restore, channels, disk) : []
+  const reachedMs = reachedBefore(restore, channels)
+  return placeInFlight(blocks, channels, { checkpointId, subtask, keyGroups, reachedMs })
 }
+
+/**
+ * Where each former subtask judged what is late; undefined where that says nothing of the others. It does of those whose records
+ * all come by key: each of them has every sender, and a watermark that a sender says it says to all.
+ */
+function reachedBefore({ subtasks }: RestoreTask, channels: readonly RestoredChannel[]): readonly number[] | undefined {
+  if (channels.some(({ edge }) => edge.exchange !== "hash")) return undefined
+  const { consumer } = channels[0]!.place
+  const reached: number[] = []
+  for (const { vertexId, subtask, watermarkMs } of subtasks) {
+    if (vertexId === consumer) reached[subtask] = watermarkMs === END ? Number.NEGATIVE_INFINITY : watermarkMs
+  }
+  return reached.length === 0 ? undefined : reached
+}
+
+/** The watermark of one that had ended: it has no more to judge. */
+const END = Number.POSITIVE_INFINITY
 
 /**
  * What of the records in flight a subtask delivers: those that were its own, or of former subtasks, and are its own now. Pure.
@@ -111,16 +130,24 @@ export async function readInFlight(
  * - All others: what a former receiver had goes to one subtask. `checkInFlight` has refused edges whose order that would break.
  *
  * Watermarks and idleness in flight are passed over: they spoke for the splits that their sender was reading, and after a restore
- * another sender may read these. Every sender says its own again.
+ * another sender may read these. Every sender says its own again. But where records come by key, a subtask's watermark is a
+ * claim about all that its senders had yet to send, to whomever: what a former subtask had before it is judged late by that
+ * one's watermark, those that were behind coming first, and what comes behind all of it by the furthest.
  *
  * @throws {EngineError} CHECKPOINT_IN_FLIGHT
  */
 export function placeInFlight(
   blocks: Iterable<{ readonly table: string; readonly bytes: Uint8Array }>,
   channels: readonly RestoredChannel[],
-  options: { readonly checkpointId: number; readonly subtask: number; readonly keyGroups: number },
+  options: {
+    readonly checkpointId: number
+    readonly subtask: number
+    readonly keyGroups: number
+    /** Watermarks of the former subtasks, where they count. Event-time ms. */
+    readonly reachedMs?: readonly number[] | undefined
+  },
 ): readonly RestoredQueue[] {
-  const { checkpointId, subtask, keyGroups } = options
+  const { checkpointId, subtask, keyGroups, reachedMs } = options
   const gathered = new Map<string, FormerChannel>()
   for (const { table, bytes } of blocks) gather(gathered, table, decodeInFlight(bytes))
   const queues: RestoredQueue[] = []
@@ -135,23 +162,46 @@ export function placeInFlight(
     if (mine === undefined) continue
     const index = same ? channels.findIndex((each) => each.place.edge === table && each.place.from === from) : -1
     const channel = index === -1 ? undefined : index
-    const add = (age: number, elements: readonly QueuedElement[]): void => {
+    const add = (age: number, watermarkMs: number, elements: readonly QueuedElement[]): void => {
       const taken = elements.flatMap((element) => mine(element))
       if (taken.length === 0) return
       const whose = channel === undefined ? { ...place, from: -1 } : channels[channel]!.place
-      queues.push(new RestoredQueue(whose, { age, account: channel ?? account, elements: taken }))
+      queues.push(new RestoredQueue(whose, { age, account: channel ?? account, watermarkMs, elements: taken }))
     }
-    for (const [age, old] of restored) add(age, old.map(elementOf))
-    if (position !== undefined) add(0, behind(position, rows))
+    for (const [age, old] of restored) {
+      for (const { watermarkMs, elements } of byWatermark(old)) add(age, watermarkMs, elements)
+    }
+    if (position !== undefined) add(0, reachedMs?.[to] ?? Number.NEGATIVE_INFINITY, behind(position, rows))
     else
       invariant(
         rows.length === 0,
         () => `records in flight of ${table} from ${from} to ${to}, whose receiver says nothing`,
       )
   }
-  // Stable: channel by channel within an age.
-  queues.sort((a, b) => b.age - a.age)
+  // Stable: channel by channel within an age. What one receiver had before it waited there for watermarks that rose with falling age.
+  queues.sort((a, b) => (a.watermarkMs === b.watermarkMs ? b.age - a.age : a.watermarkMs < b.watermarkMs ? -1 : 1))
+  const isSameNumber = reachedMs?.length === channels[0]?.place.receivers
+  const watermarkMs =
+    reachedMs === undefined ? Number.NEGATIVE_INFINITY : isSameNumber ? reachedMs[subtask]! : Math.max(...reachedMs)
+  if (watermarkMs > Number.NEGATIVE_INFINITY) {
+    const place = { ...channels[0]!.place, from: -1 }
+    queues.push(new RestoredQueue(place, { age: 0, account: 0, watermarkMs, elements: [] }))
+  }
   return queues
+}
+
+/** What an earlier restore had brought back, cut where the receiver's watermark was to rise. */
+function byWatermark(rows: readonly InFlightRow[]): { watermarkMs: number; elements: QueuedElement[] }[] {
+  const parts: { watermarkMs: number; elements: QueuedElement[] }[] = []
+  for (const row of rows) {
+    const [, kind, content] = row
+    if (kind === ElementKind.WATERMARK) parts.push({ watermarkMs: content as number, elements: [] })
+    else {
+      if (parts.length === 0) parts.push({ watermarkMs: Number.NEGATIVE_INFINITY, elements: [] })
+      parts.at(-1)!.elements.push(elementOf(row))
+    }
+  }
+  return parts
 }
 
 /** Every channel block of this consumer's edges, of the checkpoint itself: those of parts it builds on are over. */

@@ -109,6 +109,8 @@ export async function restoreChain(
   const formerParallelism = new Map(restore.operators.map((each) => [each.operatorId, each.parallelism]))
   const isMyGroup = (group: number): boolean => subtaskOfKeyGroup(group, keyGroups, vertex.parallelism) === subtask
   const values = new Map<string, unknown[]>()
+  // A subtask's value follows its entries.
+  const former = (operatorId: string): number => values.get(operatorId)?.length ?? 0
 
   for (const share of restore.subtasks) {
     /** Every part has them: the last one's count. */
@@ -136,7 +138,7 @@ export async function restoreChain(
             }
             const migrate = migrationOf(restore, operatorId, block.table, schema)
             for (const entry of decodeEntries(bytes)) {
-              if (isMyGroup(keyGroupOf(entry.keyHash, keyGroups))) table.load(migrate(entry))
+              if (isMyGroup(keyGroupOf(entry.keyHash, keyGroups))) table.load(migrate(entry), former(operatorId))
             }
           }
         }

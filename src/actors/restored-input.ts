@@ -9,6 +9,8 @@ export class RestoredQueue {
   readonly age: number
   /** The input channel in whose counts it is. */
   readonly account: number
+  /** Where they were judged late: the receiver's watermark is brought there first. -Infinity: nowhere. Event-time ms. */
+  readonly watermarkMs: number
   readonly #elements: readonly QueuedElement[]
   #next: number
   /** Records that wait. */
@@ -19,12 +21,14 @@ export class RestoredQueue {
     options: {
       readonly age: number
       readonly account: number
+      readonly watermarkMs: number
       readonly elements: readonly QueuedElement[]
     },
   ) {
     this.place = place
     this.age = options.age
     this.account = options.account
+    this.watermarkMs = options.watermarkMs
     this.#elements = options.elements
     this.#next = 0
     this.records = 0
@@ -45,6 +49,7 @@ export class RestoredQueue {
     return new RestoredQueue(this.place, {
       age: this.age,
       account: this.account,
+      watermarkMs: this.watermarkMs,
       elements: first === undefined ? left : [first, ...left],
     })
   }

@@ -20,6 +20,8 @@ export interface InputSnapshot {
   readonly progress: readonly SplitProgress[]
   /** Records delivered so far, by input channel: for the audit. */
   readonly received: readonly number[]
+  /** The watermark to which what a restore brought back, and is not delivered, is still to bring it: event-time ms. */
+  readonly owedMs?: number
   /** Copies what is in flight, where barriers may overtake it. */
   readonly inFlight?: InFlightSource & {
     /** Records copied so far, by input channel. */

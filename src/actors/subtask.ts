@@ -90,6 +90,7 @@ interface Capture {
   readonly snapshot: SubtaskSnapshot
   readonly input: InputSnapshot
   readonly watermarkMs: number
+  readonly reachedMs: number
   readonly sent: readonly number[]
   /** Of these, records that were not in the channel and that this subtask saves itself. */
   readonly kept: readonly number[]
@@ -464,6 +465,7 @@ export class Subtask {
       prepared: this.#allUncommitted(),
       progress: [],
       watermarkMs: Number.POSITIVE_INFINITY,
+      reachedMs: Number.POSITIVE_INFINITY,
       counts: this.#counts(
         this.#outputs.map((channel) => channel.recordsTaken),
         [],
@@ -504,6 +506,7 @@ export class Subtask {
       input,
       // One that is still walking through the operators comes again: what it fires must leave before it does.
       watermarkMs: chain.walking ? this.#sentWatermarkMs : chain.watermarkMs,
+      reachedMs: Math.max(chain.watermarkMs, input.owedMs ?? Number.NEGATIVE_INFINITY),
       sent: this.#outputs.map((channel) => channel.recordsTaken),
       kept: rests.map((rest) => rest?.records ?? 0),
       prepared: chain.hasSinks ? undefined : {},
@@ -523,7 +526,7 @@ export class Subtask {
 
   /** Writes some more of the snapshot; acknowledges when it is durable. @returns true when it did something */
   #advanceCapture(capture: Capture, hasTime: boolean): boolean {
-    const { checkpointId, snapshot, input, watermarkMs } = capture
+    const { checkpointId, snapshot, input, watermarkMs, reachedMs } = capture
     let moved: boolean
     try {
       moved = snapshot.step(hasTime)
@@ -542,6 +545,7 @@ export class Subtask {
       prepared: this.#allUncommitted(),
       progress: input.progress,
       watermarkMs,
+      reachedMs,
       counts: this.#counts(capture.sent, capture.kept, input.received, input.inFlight?.saved),
     })
     return true

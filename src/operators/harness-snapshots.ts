@@ -79,11 +79,13 @@ export function restoreSnapshots(
   chains: readonly (readonly OperatorSnapshot[])[],
   owns: (keyHash: number) => boolean = () => true,
 ): void {
-  for (const { entries } of chains.flat()) {
-    for (const table of tablesOf(subject)) {
-      for (const frame of entries.get(table.name) ?? []) {
-        const entry = entryOf(frame)
-        if (owns(entry.keyHash)) table.load(entry)
+  for (const [former, chain] of chains.entries()) {
+    for (const { entries } of chain) {
+      for (const table of tablesOf(subject)) {
+        for (const frame of entries.get(table.name) ?? []) {
+          const entry = entryOf(frame)
+          if (owns(entry.keyHash)) table.load(entry, former)
+        }
       }
     }
   }

@@ -27,8 +27,11 @@ export interface StateTable {
   logTo?(log: ChangeSink): void
   /** To be called often, between two calls of the operator. O(what was touched since). */
   logChanges?(): void
-  /** Loads one entry of a snapshot: a later one of the same key and namespace replaces it, a deletion removes it. Before the first record. */
-  load(entry: TableEntry): void
+  /**
+   * Loads one entry of a snapshot: a later one of the same key and namespace replaces it, a deletion removes it. Before the first record.
+   * @param former whose it was: the place of that subtask's value among those that its operator is given (`restoreValue`)
+   */
+  load(entry: TableEntry, former: number): void
 }
 
 export type CaptureKind = "all" | "changes"

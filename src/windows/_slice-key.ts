@@ -30,8 +30,10 @@ export class SliceKey<K extends Key, Acc> {
   expiry = Number.POSITIVE_INFINITY
   /** How often windows have fired that did so after their time, by end; none when late records do not fire. */
   firings: Map<number, number> | undefined
-  /** From a snapshot: windows up to this end have fired. */
+  /** From a snapshot: windows up to this end have fired, and more of them since. */
   firedTo = Number.NEGATIVE_INFINITY
+  /** Only while it is restored: which former subtask had it. */
+  former = 0
   /** It has no slices any more, and is not in the table. */
   gone = false
   /** Rises along the table's list of keys, as `sequence` need not among keys of several former subtasks. Not saved. */

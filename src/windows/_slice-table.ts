@@ -197,7 +197,7 @@ export class SliceTable<K extends Key, Acc> implements StateTable {
     return capture
   }
 
-  load({ key, keyHash, namespace, value, deleted }: TableEntry): void {
+  load({ key, keyHash, namespace, value, deleted }: TableEntry, former: number): void {
     const identity = keyIdentity(key)
     const known = this.find(identity, keyHash)
     if (namespace === null) {
@@ -213,6 +213,7 @@ export class SliceTable<K extends Key, Acc> implements StateTable {
         this.#unload(known)
       }
       into.firedTo = firedTo ?? Number.NEGATIVE_INFINITY
+      into.former = former
       into.firings = firings === null ? undefined : new Map(firings)
       this.#insert(into, identity)
       if (sequence >= this.#sequence) this.#sequence = sequence + 1
@@ -221,6 +222,7 @@ export class SliceTable<K extends Key, Acc> implements StateTable {
     const into =
       known ?? (deleted ? undefined : this.#insert(new SliceKey<K, Acc>(key as K, keyHash, 0, LOADED), identity))
     if (into === undefined) return
+    into.former = former
     const place = placeOf(into.slices, namespace)
     const held = into.slices[place]?.start === namespace
     if (deleted) {
@@ -347,7 +349,8 @@ class SliceCapture<K extends Key, Acc> implements TableCapture {
 
   #firedTo(of: SliceKey<K, Acc>): number | null {
     const { pass } = this.#options
-    if (pass === undefined) return null
-    return of.rank < this.#firedBelow ? pass.end : pass.firedTo
+    const inPass = pass === undefined ? Number.NEGATIVE_INFINITY : of.rank < this.#firedBelow ? pass.end : pass.firedTo
+    const firedTo = Math.max(inPass, of.firedTo)
+    return firedTo === Number.NEGATIVE_INFINITY ? null : firedTo
   }
 }

@@ -215,13 +215,15 @@ export class SliceWindowOperator<In, K extends Key, Acc, R, Out> implements Oper
     const former = values as readonly SliceProgress[]
     for (const { windows } of former) if (windows !== this.#description) throw otherWindows(windows, this.#description)
     this.#watermarkMs = Math.min(...former.map(({ watermarkMs }) => watermarkMs))
-    // What was not firing had fired all that its watermark allows.
-    this.#firedTo = Math.min(...former.map(({ watermarkMs, firedTo }) => firedTo ?? watermarkMs + 1))
+    // What was not firing had fired all that its watermark allows. One may have been behind another, whose keys are here too.
+    const firedTo = former.map((each) => each.firedTo ?? each.watermarkMs + 1)
+    this.#firedTo = Math.min(...firedTo)
     this.#table.settle()
     for (const of of this.#table.keys) {
-      of.nextEnd = this.#nextEndAfter(of, Math.max(this.#firedTo, of.firedTo))
+      // Kept for the next snapshot, which may be taken before this subtask has got as far as that one had.
+      of.firedTo = Math.max(firedTo[of.former]!, of.firedTo)
+      of.nextEnd = this.#nextEndAfter(of, of.firedTo)
       of.expiry = this.#expiryOf(of)
-      of.firedTo = Number.NEGATIVE_INFINITY
       if (of.next < this.#following) this.#following = of.next
     }
   }

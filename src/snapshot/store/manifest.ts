@@ -26,7 +26,7 @@ export interface Manifest {
   readonly plan: ManifestPlan
   readonly subtasks: readonly ManifestSubtask[]
   readonly sources: readonly ManifestSource[]
-  /** May be infinite: nothing seen yet, or ended. */
+  /** What all subtasks of a vertex have handed on. May be infinite: nothing seen yet, or ended. */
   readonly watermarks: readonly { readonly operatorId: string; readonly watermarkMs: number }[]
   /** What the sinks prepared: committed once this manifest is published, and again after a restore from it. */
   readonly committables: readonly { readonly operatorId: string; readonly committables: readonly JsonObject[] }[]
@@ -72,6 +72,8 @@ export interface ManifestSubtask {
   readonly subtask: number
   /** It had ended before the barrier: `parts` hold its last state. */
   readonly finished: boolean
+  /** Where it judges what is late: its own, not those of the others. May be infinite. */
+  readonly watermarkMs: number
   /**
    * What it saved, to be laid over each other in this order: a base and the deltas since, those of earlier checkpoints
    * by their name. Empty when it has no state.
@@ -118,11 +120,13 @@ export interface ManifestChannel {
  * @throws {EngineError} CHECKPOINT_MANIFEST_INVALID
  */
 export function encodeManifest(manifest: Manifest): Uint8Array {
-  const watermarks = manifest.watermarks.map(({ operatorId, watermarkMs }) => ({
-    operatorId,
-    watermarkMs: watermarkMs === Infinity || watermarkMs === -Infinity ? String(watermarkMs) : watermarkMs,
-  }))
-  const json = jsonText({ formatVersion: MANIFEST_FORMAT_VERSION, ...withoutUndefined(manifest), watermarks })
+  const { watermarks, subtasks } = manifest
+  const json = jsonText({
+    formatVersion: MANIFEST_FORMAT_VERSION,
+    ...withoutUndefined(manifest),
+    watermarks: watermarks.map(withTimeAsText),
+    subtasks: subtasks.map(withTimeAsText),
+  })
   try {
     readManifest(JSON.parse(json))
   } catch (error) {
@@ -141,6 +145,12 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
       "use fewer splits or lower the parallelism",
     { details: { checkpointId: manifest.checkpointId, bytes: bytes.length } },
   )
+}
+
+/** JSON has no infinite numbers. */
+function withTimeAsText<T extends { readonly watermarkMs: number }>(item: T): T & { readonly watermarkMs: Json } {
+  const { watermarkMs } = item
+  return Math.abs(watermarkMs) === Number.POSITIVE_INFINITY ? { ...item, watermarkMs: String(watermarkMs) } : item
 }
 
 /**
@@ -253,6 +263,7 @@ function readSubtask(fields: Fields): ManifestSubtask {
     vertexId: fields.text("vertexId"),
     subtask: fields.integer("subtask", 0, 0xffff_ffff),
     finished: fields.boolean("finished"),
+    watermarkMs: fields.timeMs("watermarkMs"),
     parts: fields.list("parts", (item) => ({
       file: item.text("file"),
       bytes: item.integer("bytes"),
