@@ -446,6 +446,8 @@ describe("store", () => {
           expect(disk.files().filter((file) => /\.tmp|\.incomplete/.test(file))).toEqual([])
         },
       ),
+      // A job that ends while it is not known whether its last checkpoint is published.
+      { examples: [[1, [{ do: "failing", k: 18, lasting: true }, { do: "finished" }]]] },
     )
   })
 

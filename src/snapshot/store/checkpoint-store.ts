@@ -399,6 +399,8 @@ export class CheckpointStore {
   markFinished(by?: string): Promise<void> {
     return this.#exclusive(async () => {
       invariant(this.#phase === "ready", "a job ended before newestSound was asked")
+      // What may be there or not is neither removed nor left with parts that are.
+      await this.#settle()
       const highest = this.#highestId
       await this.#mark({ ...NO_MARKER, finished: highest, highest, endedBy: by ?? null })
       await this.#collect(this.#highestId)
