@@ -122,7 +122,7 @@ const logging: fc.Arbitrary<History> = fc.record({
   keys: fc.constantFrom<readonly Key[]>(["a"], ["a", "b"]),
   keyGroups: fc.constantFrom(1, 3),
   backend: fc.constant("heap"),
-  steps: stepsOf(["set", "set", "delete", "log", "log", "changes", "changes", "write", "cancel", "cancel"]),
+  steps: stepsOf(["get", "set", "set", "delete", "log", "log", "changes", "changes", "write", "cancel", "cancel"]),
 })
 
 /** What a run of the laws has met. */

@@ -8,7 +8,13 @@ import { type RunOptions, run } from "millrace"
 
 export type CheckpointedJob =
   | { readonly name: "flights"; readonly input: string }
-  | { readonly name: "keyed-state"; readonly keys: number; readonly updates: number; readonly hot: number }
+  | {
+      readonly name: "keyed-state"
+      readonly keys: number
+      readonly updates: number
+      readonly warmUp: number
+      readonly hot: number
+    }
 
 export interface CheckpointedRunOptions {
   readonly job: CheckpointedJob
@@ -16,7 +22,7 @@ export interface CheckpointedRunOptions {
 }
 
 export interface CheckpointedRun {
-  /** Of keyed-state from the first update that counts to the last. */
+  /** Of keyed-state from the first update behind `warmUp` to the last. */
   readonly ms: number
   /** Of the whole process, from the start of the job to its end. */
   readonly cpuMs: number

@@ -1,7 +1,7 @@
 /**
  * A job with much state: `keys` keys are filled first, then updated `updates` times, `hot` of them in turn but for every
  * tenth update, which may hit any key. What it does with its thread is written down outside:
- * slot 0, the longest time between two looks of the operator at the clock, in ms, while updates flow; slot 1, the longest
+ * from `warmUp` updates on: slot 0, the longest time between two looks of the operator at the clock, in ms, while updates flow; slot 1, the longest
  * processor time of the thread in between, where the system tells; slot 2, ms from the first update to the last.
  */
 import { generate, pipeline, recordType, valueState } from "millrace"
@@ -20,13 +20,11 @@ interface Sum {
 }
 
 const LOOK_EVERY = 64
-/** Some updates in, code is compiled. */
-const WARM_UP = 100_000
 
 export default pipeline(
   "keyed-state",
   ({ source, params }) => {
-    const { keys, updates, hot, every } = params
+    const { keys, updates, warmUp, hot, every } = params
     const notes = new Float64Array(params.notes)
     const keyOf = (n: number): string => {
       if (n < keys) return `key-${n}`
@@ -44,7 +42,7 @@ export default pipeline(
         emits: recordType<{ key: string; count: number; sum: number }>(),
         state: { sum: valueState<Sum>() },
         onRecord({ n }, ctx) {
-          if (n % LOOK_EVERY === 0 && n >= keys + Math.min(WARM_UP, updates / 10)) {
+          if (n % LOOK_EVERY === 0 && n >= keys + warmUp) {
             clock ??= new ThreadClock()
             const nowMs = performance.now()
             const cpuMs = clock.cpuMs()
@@ -69,6 +67,14 @@ export default pipeline(
       .to(ndjson(params.out))
   },
   {
-    params: { keys: 1_000_000, updates: 4_000_000, hot: 10_000, every: 100, out: "", notes: new SharedArrayBuffer(32) },
+    params: {
+      keys: 1_000_000,
+      updates: 4_000_000,
+      warmUp: 100_000,
+      hot: 10_000,
+      every: 100,
+      out: "",
+      notes: new SharedArrayBuffer(32),
+    },
   },
 )

@@ -595,6 +595,13 @@ export const MUTANTS = [
     props: ["judged"],
   },
   {
+    name: "heap: a key that was logged since it was got is not noted when it is set",
+    file: "src/state/heap-keyed-store.ts",
+    find: "    this.#recent = 0\n    this.#lastTouchedIn = NEVER\n",
+    replace: "    this.#recent = 0\n",
+    props: ["keyed-stores", "subtask-shares", "state"],
+  },
+  {
     name: "upsert: of several records of a key the first is kept",
     file: "src/connectors/sinks/upsert-sink.ts",
     find: "      entries.delete(key)\n",

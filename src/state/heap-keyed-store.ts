@@ -22,6 +22,8 @@ export interface HeapKeyedStoreOptions<V> {
 
 /** Of no key. */
 const NO_HASH = -1
+/** No epoch. */
+const NEVER = -1
 /** Few enough to be in the caches still. */
 const LOGGED_TOGETHER = 64
 
@@ -68,6 +70,8 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
   #lastHash = NO_HASH
   #lastGroup: KeyGroup<V> | undefined
   #lastSlot = NOWHERE
+  /** The epoch in which it was touched by that; NEVER when it was not, or was logged since. */
+  #lastTouchedIn = NEVER
 
   constructor(keyGroups: number = DEFAULT_KEY_GROUPS, options: HeapKeyedStoreOptions<V> = {}) {
     this.name = options.name ?? "state"
@@ -89,7 +93,10 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
     this.#lastGroup = group
     this.#lastSlot = slot
     const value = group.valueOf(slot)
-    if (this.#watched && typeof value === "object") this.#touch(group, slot)
+    if (this.#watched && typeof value === "object") {
+      this.#touch(group, slot)
+      this.#lastTouchedIn = this.#epoch
+    } else this.#lastTouchedIn = NEVER
     return value
   }
 
@@ -97,7 +104,7 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
     // An array may have changed since.
     if (keyHash === this.#lastHash && key === this.#lastKey && typeof key !== "object") {
       const group = this.#lastGroup!
-      if (this.#watched) this.#touch(group, this.#lastSlot)
+      if (this.#watched && this.#lastTouchedIn !== this.#epoch) this.#touch(group, this.#lastSlot)
       group.setValue(this.#lastSlot, value)
       return
     }
@@ -225,6 +232,7 @@ export class HeapKeyedStore<V> implements KeyedStore<V>, StateTable {
     keys.length = count
     values.length = count
     this.#recent = 0
+    this.#lastTouchedIn = NEVER
     log.put(keys, values)
   }
 
