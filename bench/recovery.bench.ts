@@ -62,21 +62,29 @@ async function runJob(dir: string, kills: readonly number[], random: () => numbe
   const notes = new SharedArrayBuffer(32)
   const order = new Int32Array(notes)
   const times = new Float64Array(notes)
+  order[1] = kills.length
   const recordsMs: number[] = []
   const outputMs: number[] = []
   let checkpointed: () => void = () => undefined
-  let restarts = 0
+  const causes: string[] = []
+  let causesBefore = 0
   let told = 0
   const job = await run(JOB, {
     workers: 2,
     params: { out, notes },
     checkpoint: { directory: join(dir, "checkpoints"), every: "250ms" },
     onEvent(event) {
-      if (event.type === "restart") restarts += 1
+      if (event.type === "restart") causes.push(String(event.error))
       // One behind a restart, and behind records: what was under way when the worker died may still be published.
-      if (event.type === "checkpoint" && restarts === recordsMs.length + 1 && times[2]! > times[1]!) {
+      if (
+        event.type === "checkpoint" &&
+        told === recordsMs.length + 1 &&
+        causes.length > causesBefore &&
+        times[2]! > times[1]!
+      ) {
         recordsMs.push(times[2]! - times[1]!)
         outputMs.push(performance.timeOrigin + performance.now() - times[1]!)
+        Atomics.sub(order, 1, 1)
         checkpointed()
       } else if (event.type === "checkpoint" && told === 0) checkpointed()
     },
@@ -89,12 +97,13 @@ async function runJob(dir: string, kills: readonly number[], random: () => numbe
     await Promise.race([next(), job.done])
     await sleep(100 + random() * 400)
     told += 1
+    causesBefore = causes.length
     Atomics.store(order, 0, how)
   }
   await job.done
   check(
     recordsMs.length === kills.length,
-    `${recordsMs.length} recoveries were seen, not ${kills.length}: the job ended too soon`,
+    `${recordsMs.length} recoveries were seen of ${kills.length}, and restarts: ${causes.join("; ") || "none"}; died at ${times[1]}, first record at ${times[2]}`,
   )
   const output = ["hourly", "worst"]
     .flatMap((folder) => readdirSync(join(out, folder)).filter((file) => file.startsWith("part-")).map((file) => readFileSync(join(out, folder, file), "utf8")))
