@@ -10,6 +10,8 @@ interface Running {
   readonly ended: Promise<{ code: number | null; stdout: string; stderr: string }>
   /** Resolves with the first line that the pipeline prints. */
   readonly printed: Promise<void>
+  /** Resolves when standard error holds a text. */
+  said(text: string): Promise<void>
 }
 
 function start(...args: string[]): Running {
@@ -25,10 +27,18 @@ function start(...args: string[]): Running {
   child.stderr.on("data", (chunk) => {
     stderr += chunk
   })
+  const said = (text: string): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        if (stderr.includes(text)) resolve()
+      }
+      child.stderr.on("data", look)
+      look()
+    })
   const ended = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
     child.on("close", (code) => resolve({ code, stdout, stderr }))
   })
-  return { child, ended, printed }
+  return { child, ended, printed, said }
 }
 
 test("one SIGINT drains: the summary says stopped, every line printed is whole, the exit code is 0", async () => {
@@ -49,10 +59,11 @@ test("one SIGINT drains: the summary says stopped, every line printed is whole, 
 
 test("a second SIGINT cancels, with exit code 130", async () => {
   // A print that takes long keeps the drain from ending by itself.
-  const { child, ended, printed } = start("--param", "rate=1000000", "--param", "every=1", "--param", "slow=true")
+  const { child, ended, printed, said } = start("--param", "rate=1000000", "--param", "every=1", "--param", "slow=true")
   await printed
   child.kill("SIGINT")
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  // Two that come before the process gets to run are one.
+  await said("stopping")
   child.kill("SIGINT")
   const { code } = await ended
   expect(code).toBe(130)
