@@ -387,7 +387,9 @@ export class Checkpointing {
   }
 
   #manifestOf(checkpointId: number, acks: readonly CheckpointPart<SubtaskShare>[]): Manifest {
-    const { plan, attempt, run, sinks, environment } = this.#options
+    const { plan, attempt, run, sinks, environment, settings } = this.#options
+    // At least once a subtask may be ahead of its barrier: it has seen records that come again, and that others have not.
+    const isExact = settings.barrierMode.kind !== "at-least-once"
     const waiting = this.#waiting.get(checkpointId)!
     const operators = plan.vertices.flatMap((vertex) =>
       vertex.operators.map((operator) => {
@@ -415,7 +417,7 @@ export class Checkpointing {
         vertexId: vertex,
         subtask,
         finished,
-        watermarkMs: payload.reachedMs,
+        watermarkMs: isExact ? payload.reachedMs : Number.NEGATIVE_INFINITY,
         parts: payload.parts,
       })),
       sources: [...waiting].map(([vertex, progress]) => {

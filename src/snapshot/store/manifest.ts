@@ -72,7 +72,7 @@ export interface ManifestSubtask {
   readonly subtask: number
   /** It had ended before the barrier: `parts` hold its last state. */
   readonly finished: boolean
-  /** Where it judges what is late: its own, not those of the others. May be infinite. */
+  /** Where it judges what is late, for others to go by. May be infinite; -Infinity where it may be ahead of the barrier: at least once. */
   readonly watermarkMs: number
   /**
    * What it saved, to be laid over each other in this order: a base and the deltas since, those of earlier checkpoints
